@@ -1,0 +1,315 @@
+//! The command line: clap types and nothing else. What they mean is decided in `plan.rs`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use crate::dataset::choose::{IndexKind, Metric};
+use crate::dedupe::OnDuplicate;
+
+/// Turns dumps of Pinecone, Weaviate, Qdrant, Chroma and Milvus into an indexed Lance dataset that ContextFrame opens.
+///
+/// Works offline: no internet socket is opened, and on Linux the kernel is told to refuse them.
+#[derive(Debug, Parser)]
+#[command(name = "vec2lance", version, max_term_width = 110, after_help = EXIT)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more on stderr: stages (-v), details (-vv).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+const EXIT: &str = "\
+Exit status:
+  0    everything was converted and every check passed
+  1    the run reached the end of the input and the data had findings: rejects, duplicates that
+       nobody had decided about, counts or checksums that differ (then nothing is committed)
+  2    the run could not do what was asked; nothing was committed
+  130  interrupted; nothing was committed";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Convert dumps into one indexed Lance dataset.
+    Convert(Box<Convert>),
+    /// Say what dumps are and what `convert` would do; writes nothing.
+    Inspect(Box<Inspect>),
+    /// Build or rebuild the indices of a dataset.
+    Index(Index),
+    /// List the layouts that can be read.
+    Formats(Formats),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// `convert`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  vec2lance convert export/ points.lance\n  zstd -dc dump.jsonl.zst | vec2lance convert --from qdrant --collection points - points.lance")]
+pub struct Convert {
+    /// Dumps: a file, a folder of shards or of a snapshot, or `-` for standard input.
+    #[arg(required = true, num_args = 1.., value_name = "DUMP", value_hint = ValueHint::AnyPath)]
+    pub dumps: Vec<PathBuf>,
+    /// The dataset to write; it must not exist.
+    #[arg(required = true, value_name = "OUT.lance", value_hint = ValueHint::AnyPath)]
+    pub out: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reading: Reading,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub indexing: Indexing,
+    /// Stop, with nothing committed, when more records than this are rejected: a number, or a percentage of those read.
+    #[arg(long, value_name = "N|P%", value_parser = parse_max_rejects)]
+    pub max_rejects: Option<MaxRejects>,
+    /// Fail, with nothing committed, unless exactly so many records are read.
+    #[arg(long, value_name = "N")]
+    pub expect_rows: Option<u64>,
+    /// Which record stays when several have one id. By default the last one does, and the run ends with status 1 to say so.
+    #[arg(long, value_enum, value_name = "RULE")]
+    pub on_duplicate: Option<OnDuplicate>,
+    /// How a member is linked to its collection's header. ContextFrame 0.1.1 reads `member_of` but refuses to write such a
+    /// record again; `reference` lets it.
+    #[arg(long, value_enum, default_value = "member_of", value_name = "TYPE")]
+    pub member_relationship: Relationship,
+    /// Replace the dataset if it exists; the old one stays until the new one is whole.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Dumps: a file, a folder of shards or of a snapshot, or `-` for standard input.
+    #[arg(required = true, num_args = 1.., value_name = "DUMP", value_hint = ValueHint::AnyPath)]
+    pub dumps: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reading: Reading,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub indexing: Indexing,
+    /// Read everything and hold every part of a snapshot against its manifest: the yearly check of an archive.
+    #[arg(long)]
+    pub check: bool,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How dumps are read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub struct Reading {
+    /// The database that the dumps come from; by default it is told by their content. `vec2lance formats` lists them.
+    #[arg(long, value_name = "FORMAT")]
+    pub from: Option<String>,
+    /// A layout of your own, as a TOML file (grammar: formats/README.md).
+    #[arg(long, value_name = "FILE", conflicts_with = "from", value_hint = ValueHint::FilePath)]
+    pub format: Option<PathBuf>,
+    /// Name of the collection; by default the manifest's, the package's, or the file's.
+    #[arg(long, value_name = "NAME")]
+    pub collection: Option<String>,
+    /// The named vector that becomes the column `vector`; by default `default`, else the collection's first.
+    #[arg(long, value_name = "NAME")]
+    pub vector: Option<String>,
+    /// The field that holds the id (Milvus entities without a schema).
+    #[arg(long, value_name = "FIELD")]
+    pub id_field: Option<String>,
+    /// The field that holds the main vector (Milvus entities without a schema).
+    #[arg(long, value_name = "FIELD")]
+    pub vector_field: Option<String>,
+    /// Fields to columns, as a TOML file with a table `[map]` and a list `text_fields`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub map: Option<PathBuf>,
+    /// Fields tried for `text_content`, first to last.
+    #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+    pub text_fields: Option<Vec<String>>,
+    /// Threads that decode; by default one for each core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Memory to stay within, whatever the size of the input: 512MiB, 2GiB, …
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
+    pub memory: u64,
+    /// Read plain files instead of mapping them: slower, but a file that another program shortens is an error, not a crash.
+    #[arg(long)]
+    pub no_mmap: bool,
+}
+
+/// Which indices.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Index")]
+pub struct Indexing {
+    /// The vector index. `auto`: IVF_PQ above 100,000 vectors, an exact IVF_FLAT below.
+    #[arg(long, value_enum, default_value = "auto", value_name = "TYPE")]
+    pub index: IndexKindArg,
+    /// How distance is measured; by default as the dump's manifest or schema says, else cosine.
+    #[arg(long, value_enum, value_name = "METRIC")]
+    pub metric: Option<Metric>,
+    /// Partitions of the vector index.
+    #[arg(long, value_name = "N")]
+    pub partitions: Option<usize>,
+    /// Sub-vectors of the product quantiser; must divide the dimension.
+    #[arg(long, value_name = "N")]
+    pub sub_vectors: Option<usize>,
+    /// Bits of a product quantiser's code: 4 or 8.
+    #[arg(long, value_name = "N")]
+    pub bits: Option<usize>,
+}
+
+/// `index`.
+#[derive(Debug, Args)]
+pub struct Index {
+    /// The dataset.
+    #[arg(value_name = "OUT.lance", value_hint = ValueHint::DirPath)]
+    pub dataset: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub indexing: Indexing,
+    /// Threads; by default one for each core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Memory to stay within: 512MiB, 2GiB, …
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
+    pub memory: u64,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `formats`.
+#[derive(Debug, Args)]
+pub struct Formats {
+    /// Print the TOML of one layout, to start a layout of your own from.
+    #[arg(long, value_name = "FORMAT")]
+    pub print: Option<String>,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The names on the command line, with the underscores that Lance has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum IndexKindArg {
+    /// IVF_PQ above 100,000 vectors, an exact IVF_FLAT below.
+    Auto,
+    /// Product-quantised codes: smallest and fastest, approximate.
+    #[value(name = "ivf_pq")]
+    IvfPq,
+    /// Whole vectors; exact with one partition.
+    #[value(name = "ivf_flat")]
+    IvfFlat,
+    /// A graph over scalar-quantised vectors.
+    #[value(name = "ivf_hnsw_sq")]
+    IvfHnswSq,
+    /// No vector index.
+    None,
+}
+
+impl From<IndexKindArg> for IndexKind {
+    fn from(arg: IndexKindArg) -> Self {
+        match arg {
+            IndexKindArg::Auto => Self::Auto,
+            IndexKindArg::IvfPq => Self::IvfPq,
+            IndexKindArg::IvfFlat => Self::IvfFlat,
+            IndexKindArg::IvfHnswSq => Self::IvfHnswSq,
+            IndexKindArg::None => Self::None,
+        }
+    }
+}
+
+/// The type of the one relationship of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Relationship {
+    /// `member_of`.
+    #[value(name = "member_of", alias = "member-of")]
+    MemberOf,
+    /// `reference`.
+    Reference,
+}
+
+impl Relationship {
+    /// The word in the dataset.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MemberOf => "member_of",
+            Self::Reference => "reference",
+        }
+    }
+}
+
+/// How many rejects are too many.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxRejects {
+    /// More than this number.
+    Count(u64),
+    /// More than this percentage of the records read.
+    Percent(f64),
+}
+
+fn parse_max_rejects(text: &str) -> Result<MaxRejects, String> {
+    let wrong = || "expected a number such as 100, or a percentage such as 0.5%".to_owned();
+    match text.strip_suffix('%') {
+        Some(percent) => match percent.trim().parse::<f64>() {
+            Ok(p) if (0.0..=100.0).contains(&p) => Ok(MaxRejects::Percent(p)),
+            _ => Err(wrong()),
+        },
+        None => text.parse().map(MaxRejects::Count).map_err(|_| wrong()),
+    }
+}
+
+/// Smallest memory that a run can be held to.
+const SMALLEST: u64 = 128 << 20;
+
+/// Bytes: a number with B, KB, MB, GB, KiB, MiB, GiB, K, M, G (single letters are binary).
+fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        _ => return Err("expected a size such as 512MiB or 2GiB".to_owned()),
+    };
+    let number: f64 = number.parse().map_err(|_| "expected a size such as 512MiB or 2GiB".to_owned())?;
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes on a command line are far below 2^53")]
+    let bytes = (number * unit as f64) as u64;
+    if bytes < SMALLEST { Err(format!("at least {} MiB are needed", SMALLEST >> 20)) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_limits() {
+        assert_eq!(parse_size("512MiB"), Ok(512 << 20));
+        assert_eq!(parse_size("1.5G"), Ok(3 << 29));
+        assert_eq!(parse_size("500MB"), Ok(500_000_000));
+        assert!(parse_size("1MiB").is_err() && parse_size("lots").is_err() && parse_size("").is_err());
+        assert_eq!(parse_max_rejects("0.5%"), Ok(MaxRejects::Percent(0.5)));
+        assert_eq!(parse_max_rejects("0"), Ok(MaxRejects::Count(0)));
+        assert!(parse_max_rejects("101%").is_err() && parse_max_rejects("-1").is_err());
+    }
+}

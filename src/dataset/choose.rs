@@ -1,0 +1,206 @@
+//! Which vector index, and with which parameters: the guide's rule and the figures behind it. Pure; reads nothing.
+//!
+//! The numbers are chosen for a reader who cannot tune a search: ContextFrame's `knn_search` sets neither `nprobes` nor
+//! `refine_factor`, so what it finds is decided here.
+
+use crate::error::{Error, Result};
+
+/// How distance is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Metric {
+    /// 1 − cosine similarity.
+    Cosine,
+    /// Squared Euclidean distance.
+    L2,
+    /// 1 − dot product.
+    Dot,
+}
+
+impl Metric {
+    /// Lance's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cosine => "cosine",
+            Self::L2 => "l2",
+            Self::Dot => "dot",
+        }
+    }
+
+    /// The metric behind any of the databases' names for it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "cosine" | "cos" => Some(Self::Cosine),
+            "l2" | "euclid" | "euclidean" | "l2-squared" | "l2_squared" => Some(Self::L2),
+            "dot" | "ip" | "dotproduct" | "dot_product" | "inner_product" => Some(Self::Dot),
+            _ => None,
+        }
+    }
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum IndexKind {
+    /// IVF_PQ above 100,000 usable vectors, exact IVF_FLAT below.
+    Auto,
+    /// Product-quantised, the smallest.
+    IvfPq,
+    /// Whole vectors, exact with one partition.
+    IvfFlat,
+    /// A graph over scalar-quantised vectors.
+    IvfHnswSq,
+    /// No vector index.
+    None,
+}
+
+/// The user's own parameters; `None` leaves the choice here.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes {
+    /// `--partitions`.
+    pub partitions: Option<usize>,
+    /// `--sub-vectors`.
+    pub sub_vectors: Option<usize>,
+    /// `--bits`.
+    pub bits: Option<usize>,
+}
+
+/// The index that will be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// `IVF_PQ`, `IVF_FLAT`, `IVF_HNSW_SQ`; `None` builds no vector index.
+    pub kind: IndexKind,
+    /// Partitions.
+    pub partitions: usize,
+    /// Sub-vectors (IVF_PQ only; 0 otherwise).
+    pub sub_vectors: usize,
+    /// Bits of a code (IVF_PQ only; 0 otherwise).
+    pub bits: usize,
+    /// Why, one sentence each.
+    pub why: Vec<String>,
+}
+
+impl Choice {
+    /// Lance's name of the index type.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self.kind {
+            IndexKind::IvfPq => "IVF_PQ",
+            IndexKind::IvfFlat => "IVF_FLAT",
+            IndexKind::IvfHnswSq => "IVF_HNSW_SQ",
+            IndexKind::Auto | IndexKind::None => "none",
+        }
+    }
+}
+
+/// The guide's threshold: IVF_PQ pays above so many vectors.
+pub const PQ_FROM: u64 = 100_000;
+/// Rows that a partition holds by default. Lance's reader looks into few partitions when nobody sets `nprobes`, so
+/// partitions are large; a search of one takes well under a millisecond with 8-bit codes.
+const PARTITION_ROWS: u64 = 8_192;
+
+/// Chooses for `usable` vectors of `dimension` values.
+///
+/// # Errors
+/// A parameter of the user's that cannot work with this dimension or number of vectors.
+pub fn choose(kind: IndexKind, wishes: Wishes, usable: u64, dimension: usize) -> Result<Choice> {
+    let mut why = Vec::new();
+    let none = |reason: String| Choice { kind: IndexKind::None, partitions: 0, sub_vectors: 0, bits: 0, why: vec![reason] };
+    if kind == IndexKind::None {
+        return Ok(none("asked for: --index none".to_owned()));
+    }
+    if usable == 0 {
+        return Ok(none("no record has a vector".to_owned()));
+    }
+    let mut kind = match kind {
+        IndexKind::Auto if usable > PQ_FROM => {
+            why.push(format!("IVF_PQ because there are more than {PQ_FROM} vectors"));
+            IndexKind::IvfPq
+        }
+        IndexKind::Auto => {
+            why.push(format!("IVF_FLAT because {usable} vectors are few enough to search exactly (IVF_PQ from {PQ_FROM})"));
+            IndexKind::IvfFlat
+        }
+        asked => asked,
+    };
+    let mut bits = wishes.bits.unwrap_or(8);
+    if bits != 4 && bits != 8 {
+        return Err(Error::new(format!("--bits {bits}: Lance has codes of 4 or 8 bits")).help("leave --bits out for 8"));
+    }
+    if kind == IndexKind::IvfPq && usable < 1 << bits {
+        if usable >= 16 && wishes.bits.is_none() {
+            bits = 4;
+            why.push(format!("4 bits because 8 bits need 256 vectors to train and there are {usable}"));
+        } else {
+            kind = IndexKind::IvfFlat;
+            why.push(format!("IVF_FLAT instead of IVF_PQ because {usable} vectors are too few to train {} centroids", 1 << bits));
+        }
+    }
+    let partitions = partitions(kind, wishes, usable, &mut why)?;
+    let sub_vectors = if kind == IndexKind::IvfPq { sub_vectors(wishes, dimension, bits, &mut why)? } else { 0 };
+    let bits = if kind == IndexKind::IvfPq { bits } else { 0 };
+    Ok(Choice { kind, partitions, sub_vectors, bits, why })
+}
+
+fn partitions(kind: IndexKind, wishes: Wishes, usable: u64, why: &mut Vec<String>) -> Result<usize> {
+    if let Some(n) = wishes.partitions {
+        if n == 0 || n as u64 > usable {
+            return Err(Error::new(format!("--partitions {n}: expected 1 to {usable}, the number of vectors")));
+        }
+        return Ok(n);
+    }
+    let n = match kind {
+        IndexKind::IvfPq => usize::try_from(usable / PARTITION_ROWS).unwrap_or(1).clamp(1, 4096),
+        _ => 1,
+    };
+    why.push(match kind {
+        IndexKind::IvfPq => format!("{n} partitions of about {PARTITION_ROWS} rows, so that a search without nprobes meets the neighbours"),
+        IndexKind::IvfFlat => "1 partition, so that every search is exact".to_owned(),
+        _ => "1 partition, one graph over all vectors".to_owned(),
+    });
+    Ok(n)
+}
+
+fn sub_vectors(wishes: Wishes, dimension: usize, bits: usize, why: &mut Vec<String>) -> Result<usize> {
+    let fits = |m: usize| m > 0 && dimension.is_multiple_of(m) && (bits == 8 || m.is_multiple_of(2));
+    if let Some(m) = wishes.sub_vectors {
+        if !fits(m) {
+            let even = if bits == 4 { ", and even for 4 bits" } else { "" };
+            return Err(Error::new(format!("--sub-vectors {m}: must divide the dimension {dimension}{even}")));
+        }
+        return Ok(m);
+    }
+    let m = (1..=dimension / 2).rev().find(|m| fits(*m)).unwrap_or(if fits(dimension) { dimension } else { 1 });
+    why.push(format!("{m} sub-vectors of {} dimensions each, because a search without refine sees only the codes", dimension / m));
+    Ok(m)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn auto(usable: u64, dimension: usize) -> Choice {
+        choose(IndexKind::Auto, Wishes::default(), usable, dimension).unwrap()
+    }
+
+    #[test]
+    fn the_rule_of_the_guide() {
+        assert_eq!(auto(0, 8).kind, IndexKind::None);
+        let small = auto(100_000, 384);
+        assert_eq!((small.kind, small.partitions), (IndexKind::IvfFlat, 1));
+        let large = auto(100_001, 384);
+        assert_eq!((large.kind, large.sub_vectors, large.bits), (IndexKind::IvfPq, 192, 8));
+        assert_eq!(auto(200_000, 7).sub_vectors, 1);
+    }
+
+    #[test]
+    fn too_few_vectors_for_a_codebook_change_the_index_and_say_so() {
+        let pq = |n, wishes| choose(IndexKind::IvfPq, wishes, n, 8).unwrap();
+        assert_eq!(pq(255, Wishes::default()).bits, 4);
+        assert_eq!(pq(15, Wishes::default()).kind, IndexKind::IvfFlat);
+        let asked = pq(255, Wishes { bits: Some(8), ..Wishes::default() });
+        assert_eq!(asked.kind, IndexKind::IvfFlat);
+        assert!(asked.why[0].contains("255"));
+        assert!(choose(IndexKind::IvfPq, Wishes { sub_vectors: Some(3), ..Wishes::default() }, 1000, 8).is_err());
+    }
+}

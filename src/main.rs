@@ -1,0 +1,250 @@
+//! The offline binary: parses the command line, prepares the process, runs one command, and answers with its status.
+//!
+//! No decision about data is made here.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use clap::{CommandFactory, Parser};
+use vec2lance::cli::{Cli, Command, Convert, Formats, Index, Inspect, Relationship};
+use vec2lance::dataset::choose::{Metric, Wishes};
+use vec2lance::dataset::index::Order;
+use vec2lance::dataset::{Engine, commit, index};
+use vec2lance::error::{Error, Result, Status};
+use vec2lance::formats::spec::Spec;
+use vec2lance::plan::{Output, plan};
+use vec2lance::report::{self, ConvertReport, IndexReport, InspectReport, Table, TerminalProgress};
+use vec2lance::seal::{Seal, seal};
+use vec2lance::{check, pipeline};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Clap's own texts: help and version on stdout with 0, a wrong flag on stderr with 2.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()) * 2);
+        }
+    };
+    prepare(&cli);
+    match run(cli) {
+        Ok(status) => ExitCode::from(status.code()),
+        Err(error) => {
+            report::print_error(&error);
+            ExitCode::from(error.status().code())
+        }
+    }
+}
+
+/// What must happen before any thread starts.
+fn prepare(cli: &Cli) {
+    let (threads, temporary, memory) = match &cli.command {
+        Command::Convert(c) => (c.reading.threads, c.out.parent().map(std::path::Path::to_path_buf), c.reading.memory),
+        Command::Index(i) => (i.threads, i.dataset.parent().map(std::path::Path::to_path_buf), i.memory),
+        _ => (None, None, 1 << 30),
+    };
+    let threads = threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
+    let mut variables = vec![
+        // Lance keeps two cores back for I/O, which leaves one on a small machine.
+        ("LANCE_CPU_THREADS", threads.to_string()),
+        ("RAYON_NUM_THREADS", threads.to_string()),
+        // Statistics and plans are of no use here, and they cost warnings.
+        ("LANCE_INCLUDE_VECTOR_CENTROIDS", "false".to_owned()),
+        ("LANCE_SHUFFLE_BATCH_BYTES", (memory / 32).clamp(4 << 20, 64 << 20).to_string()),
+        ("LANCE_DEFAULT_IO_BUFFER_SIZE", (memory / 16).clamp(16 << 20, 256 << 20).to_string()),
+        ("LANCE_DEFAULT_BATCH_SIZE", "2048".to_owned()),
+    ];
+    // Lance spills index building to TMPDIR, which may be small or in memory; the output's own volume is neither.
+    if let Some(folder) = temporary.map(|p| if p.as_os_str().is_empty() { PathBuf::from(".") } else { p }).and_then(|p| std::path::absolute(p).ok()).filter(|p| p.is_dir()) {
+        variables.push(("TMPDIR", folder.display().to_string()));
+    }
+    for (name, value) in variables {
+        if name == "TMPDIR" || std::env::var_os(name).is_none() {
+            #[expect(unsafe_code, reason = "Lance reads these from the environment only, and no thread runs yet")]
+            // SAFETY: called first thing in main, before any thread is started; nobody else reads or writes the environment.
+            unsafe {
+                std::env::set_var(name, value);
+            }
+        }
+    }
+    let level = match cli.verbose {
+        0 => "warn,lance=error,lance_index=error,lance_core=error,lance_io=error,datafusion=error",
+        1 => "warn,vec2lance=info,lance=error,lance_index=error,lance_core=error,lance_io=error,datafusion=error",
+        _ => "info,vec2lance=debug,datafusion=warn",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_default();
+    let ansi = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).with_target(false).without_time().init();
+    // A panic inside the Parquet reader on a damaged file is caught and becomes an error; its own text is for debugging.
+    let default = std::panic::take_hook();
+    let verbose = cli.verbose > 1;
+    std::panic::set_hook(Box::new(move |info| {
+        let foreign = info.location().is_some_and(|l| l.file().contains("parquet") && !l.file().contains("vec2lance"));
+        if verbose || !foreign {
+            default(info);
+        }
+    }));
+}
+
+fn run(cli: Cli) -> Result<Status> {
+    match cli.command {
+        Command::Convert(convert) => run_convert(&convert),
+        Command::Inspect(inspect) => run_inspect(&inspect),
+        Command::Index(index) => run_index(&index),
+        Command::Formats(formats) => run_formats(&formats),
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "vec2lance", &mut out);
+            print(&String::from_utf8_lossy(&out))
+        }
+        Command::Man => {
+            let mut out = Vec::new();
+            let mut root = Cli::command();
+            root.build();
+            let page = |command: clap::Command, out: &mut Vec<u8>| clap_mangen::Man::new(command).render(out).map_err(|e| Error::new(format!("cannot make the manual: {e}")));
+            page(root.clone(), &mut out)?;
+            for sub in root.get_subcommands().filter(|s| s.get_name() != "help") {
+                page(sub.clone(), &mut out)?;
+            }
+            print(&String::from_utf8_lossy(&out))
+        }
+    }
+}
+
+fn print(text: &str) -> Result<Status> {
+    report::print(text).map_err(|e| Error::new(format!("cannot write to stdout: {e}")))?;
+    Ok(Status::Clean)
+}
+
+/// The folder that a second interrupt, or one during a stage that cannot stop, takes away.
+static STAGING: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Watches for Ctrl-C and SIGTERM: the first asks the run to stop; if it has not within two seconds, or at the second, the
+/// process cleans up and ends.
+fn watch() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let failed = |e: std::io::Error| Error::new(format!("cannot watch for Ctrl-C: {e}"));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, i32::from(Status::Interrupted.code()), Arc::clone(&stop)).map_err(failed)?;
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(failed)?;
+    }
+    let seen = Arc::clone(&stop);
+    std::thread::spawn(move || {
+        while !seen.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        std::thread::sleep(Duration::from_secs(2));
+        if let Some(path) = STAGING.lock().ok().and_then(|mut s| s.take()) {
+            pipeline::clean_staging(&path);
+            report::print_error(&Error::interrupted());
+            #[expect(clippy::exit, reason = "the stage under way cannot be asked to stop, and nothing of it is kept")]
+            std::process::exit(i32::from(Status::Interrupted.code()));
+        }
+    });
+    Ok(stop)
+}
+
+fn run_convert(convert: &Convert) -> Result<Status> {
+    let started = Instant::now();
+    let seal = seal();
+    warn_unsealed(&seal);
+    let stop = watch()?;
+    let output = Output::of(convert)?;
+    let plan = plan(&convert.dumps, &convert.reading, &convert.indexing, convert.member_relationship)?;
+    let engine = Arc::new(Engine::new(plan.budget.threads)?);
+    let progress = TerminalProgress::new(plan.shards().map(|(_, s)| s.shard.size).sum());
+    if let Ok(mut staging) = STAGING.lock() {
+        *staging = Some(output.staging.clone());
+    }
+    let outcome = pipeline::convert(&plan, &output, &engine, &stop, &progress);
+    if let Ok(mut staging) = STAGING.lock() {
+        *staging = None;
+    }
+    progress.finish();
+    let outcome = outcome?;
+    let report = ConvertReport::of(&plan, &output, &outcome, &seal, started.elapsed().as_secs_f64());
+    let json = report::json(&report);
+    std::fs::write(&output.report, &json).map_err(|e| Error::io("write", &output.report, &e))?;
+    print(&if convert.json { json } else { report.text() })?;
+    if let Some(error) = outcome.index_error {
+        let shown = vec2lance::reject::printable(&output.dataset.display().to_string());
+        return Err(Error::new(format!("all rows are in {shown}, but its indices could not be built: {error}")).help(format!("mend the cause, then: vec2lance index {shown}")));
+    }
+    Ok(if outcome.findings.is_empty() { Status::Clean } else { Status::Findings })
+}
+
+fn warn_unsealed(seal: &Seal) {
+    if let Seal::Off(why) = seal {
+        tracing::info!("Internet sockets are not refused by the kernel: {why}.");
+    }
+}
+
+fn run_inspect(inspect: &Inspect) -> Result<Status> {
+    warn_unsealed(&seal());
+    let stop = watch()?;
+    let plan = plan(&inspect.dumps, &inspect.reading, &inspect.indexing, Relationship::MemberOf)?;
+    let checked = inspect.check.then(|| check::check(&plan, &stop)).transpose()?;
+    let findings = checked.as_ref().is_some_and(|c| !c.findings.is_empty());
+    let report = InspectReport::of(&plan, checked);
+    print(&if inspect.json { report::json(&report) } else { report.text() })?;
+    Ok(if findings { Status::Findings } else { Status::Clean })
+}
+
+fn run_index(args: &Index) -> Result<Status> {
+    let started = Instant::now();
+    warn_unsealed(&seal());
+    let threads = args.threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
+    let engine = Engine::new(threads)?;
+    let mut opened = commit::open(&engine, &args.dataset)?;
+    let (metric, metric_from) = match args.indexing.metric {
+        Some(metric) => (metric, "asked for: --metric".to_owned()),
+        None => match opened.metric(&engine)? {
+            Some(metric) => (metric, "as before".to_owned()),
+            None => (Metric::Cosine, "assumed: the dataset does not say, --metric sets it".to_owned()),
+        },
+    };
+    let indexing = &args.indexing;
+    let wishes = Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits };
+    let order = Order { kind: indexing.index.into(), wishes, metric, memory: args.memory };
+    let built = index::build(&engine, &mut opened, &order)?;
+    let report = IndexReport::of(&built, metric.name());
+    if args.json {
+        return print(&report::json(&report));
+    }
+    let mut table = Table::default();
+    table.row("index", &report.line());
+    table.list("", &report.why);
+    table.row("metric", &format!("{} ({metric_from})", metric.name()));
+    table.row("indices", &report.names.join(", "));
+    table.row("version", &opened.version().to_string());
+    table.row("seconds", &format!("{:.2}", started.elapsed().as_secs_f64()));
+    print(&table.finish())
+}
+
+fn run_formats(args: &Formats) -> Result<Status> {
+    if let Some(name) = &args.print {
+        let spec = Spec::built_in(name)?;
+        let text = vec2lance::formats::BUILT_IN.iter().find(|(n, _)| *n == spec.name).map_or("", |(_, text)| text);
+        return print(text);
+    }
+    let specs = Spec::all()?;
+    if args.json {
+        let rows: Vec<_> = specs
+            .iter()
+            .map(|s| serde_json::json!({"name": s.name, "title": s.title, "about": s.about, "seen": s.seen, "id": s.id.as_ref().map(|i| &i.at), "vector": s.vector.as_ref().map(|v| &v.at), "payload": s.payload}))
+            .collect();
+        return print(&report::json(&rows));
+    }
+    let mut table = Table::default();
+    for spec in specs {
+        table.row(&spec.name, &format!("{} ({})", spec.about, spec.seen));
+        let field = |path: Option<&String>| path.map_or("by schema or flag".to_owned(), Clone::clone);
+        table.row("", &format!("id {}, vector {}, payload {}", field(spec.id.as_ref().map(|i| &i.at)), field(spec.vector.as_ref().map(|v| &v.at)), spec.payload));
+    }
+    table.row("", "");
+    table.row("encodings", "JSON lines, a JSON array, or an object that holds one; plain, zstd or gzip, told by content; Parquet");
+    print(&table.finish())
+}

@@ -1,0 +1,187 @@
+//! The feeding thread: opens shard after shard, cuts chunks, and hands each to the pool, in order and within the budget.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+
+use arrow_schema::ArrowError;
+
+use crate::error::{Error, Result};
+use crate::formats::{Chunk, Decoded, Decoder};
+use crate::frame::vectors::Layout;
+use crate::plan::{Input, Plan, PlannedShard, ShardReader};
+use crate::reject::{excerpt, printable};
+use crate::source::checksum::sha256;
+
+/// What the consumer gets, in order.
+pub(super) enum Item {
+    /// The shard with this number begins.
+    Start(u32),
+    /// A chunk that is being decoded.
+    Chunk {
+        result: Receiver<(Chunk, std::result::Result<Decoded, ArrowError>)>,
+        decoder: Arc<dyn Decoder>,
+        permit: Permit,
+        input: usize,
+        bytes: u64,
+    },
+    /// The shard is read.
+    End { input: usize, bytes: u64 },
+    /// The run cannot go on.
+    Failed(Error),
+}
+
+/// Bytes that may be under way.
+#[derive(Debug, Clone)]
+pub(super) struct Budgeted(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+    most: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    used: u64,
+    closed: bool,
+}
+
+/// A share of the budget, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Permit(Arc<Inner>, u64);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.0.state.lock() {
+            state.used -= self.1;
+        }
+        self.0.changed.notify_all();
+    }
+}
+
+impl Budgeted {
+    pub(super) fn new(most: u64) -> Self {
+        Self(Arc::new(Inner { state: Mutex::default(), changed: Condvar::new(), most }))
+    }
+
+    /// Waits for room; a single share larger than the whole budget goes alone. `None` when nobody is listening any more.
+    fn acquire(&self, bytes: u64) -> Option<Permit> {
+        let mut state = self.0.state.lock().ok()?;
+        while !state.closed && state.used > 0 && state.used + bytes > self.0.most {
+            state = self.0.changed.wait(state).ok()?;
+        }
+        if state.closed {
+            return None;
+        }
+        state.used += bytes;
+        Some(Permit(Arc::clone(&self.0), bytes))
+    }
+
+    pub(super) fn close(&self) {
+        if let Ok(mut state) = self.0.state.lock() {
+            state.closed = true;
+        }
+        self.0.changed.notify_all();
+    }
+}
+
+/// A chunk costs about so many times its bytes until it is written: the text, the batch, the writer's pages.
+const COST: u64 = 4;
+
+pub(super) fn feed(plan: &Plan, pool: &rayon::ThreadPool, budget: &Budgeted, layout: &Arc<RwLock<Arc<Layout>>>, items: &SyncSender<Item>, stop: &AtomicBool) {
+    let mut index = 0u32;
+    for (at, input) in plan.inputs.iter().enumerate() {
+        for shard in &input.shards {
+            match feed_shard(plan, (at, input), (index, shard), pool, budget, layout, items, stop) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    // The consumer may be gone already; then it has an error of its own.
+                    let _ = items.send(Item::Failed(error));
+                    return;
+                }
+            }
+            index += 1;
+        }
+    }
+}
+
+/// Gives whether somebody is still listening.
+#[expect(clippy::too_many_arguments, reason = "one call; a struct for it would only be unpacked again")]
+fn feed_shard(
+    plan: &Plan,
+    (at, input): (usize, &Input),
+    (index, shard): (u32, &PlannedShard),
+    pool: &rayon::ThreadPool,
+    budget: &Budgeted,
+    layout: &Arc<RwLock<Arc<Layout>>>,
+    items: &SyncSender<Item>,
+    stop: &AtomicBool,
+) -> Result<bool> {
+    check_promise(shard)?;
+    if items.send(Item::Start(index)).is_err() {
+        return Ok(false);
+    }
+    let decoder = input.decoder(shard, index)?;
+    let mut reader = ShardReader::open(shard, &input.records_keys, &plan.budget)?;
+    let mut plain = 0;
+    while let Some(chunk) = reader.next_chunk()? {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let bytes = size(&chunk);
+        plain += bytes;
+        let Some(permit) = budget.acquire(bytes * COST) else { return Ok(false) };
+        let (sender, result) = sync_channel(1);
+        let (decoder_there, layout) = (Arc::clone(&decoder), Arc::clone(layout));
+        pool.spawn(move || {
+            let layout = layout.read().map(|l| Arc::clone(&l)).unwrap_or_else(|e| Arc::clone(&e.into_inner()));
+            let decoded = decoder_there.decode(&chunk, &layout);
+            // Nobody listens after an error; the result is of no use then.
+            let _ = sender.send((chunk, decoded));
+        });
+        if items.send(Item::Chunk { result, decoder: Arc::clone(&decoder), permit, input: at, bytes }).is_err() {
+            return Ok(false);
+        }
+    }
+    check_package(shard, &reader)?;
+    let bytes = if shard.shard.size > 0 { shard.shard.size } else { plain };
+    Ok(items.send(Item::End { input: at, bytes }).is_ok())
+}
+
+fn size(chunk: &Chunk) -> u64 {
+    match chunk {
+        Chunk::Lines(lines) => lines.data.bytes().len() as u64,
+        Chunk::Elements(elements) => elements.data.len() as u64,
+        Chunk::Rows { batch, .. } => batch.get_array_memory_size() as u64,
+    }
+}
+
+/// The part's checksum, before a record of it is used.
+fn check_promise(shard: &PlannedShard) -> Result<()> {
+    let Some(promise) = &shard.promise else { return Ok(()) };
+    let (sum, bytes) = sha256(&shard.shard.path)?;
+    if bytes != promise.bytes || !sum.eq_ignore_ascii_case(&promise.sha256) {
+        return Err(Error::finding(format!(
+            "{}: SHA-256 {sum} ({bytes} bytes), expected {} ({} bytes) by the manifest; nothing was committed",
+            printable(&shard.shard.name),
+            excerpt(&promise.sha256, 64),
+            promise.bytes
+        ))
+        .help("copy the part again; `vec2lance inspect --check` lists every part that differs"));
+    }
+    Ok(())
+}
+
+/// The count that a package states about itself.
+fn check_package(shard: &PlannedShard, reader: &ShardReader) -> Result<()> {
+    let info = reader.info();
+    let (Some(stated), Some(count)) = (info.get("total_entities"), reader.count()) else { return Ok(()) };
+    if stated.parse() == Ok(count) || stated == "null" {
+        return Ok(());
+    }
+    Err(Error::new(format!("{}: total_entities says {}, but the data holds {count} records; nothing was committed", printable(&shard.shard.name), excerpt(stated, 24)))
+        .help("the export is incomplete or was edited: export again, or take total_entities out of the file if the records are right"))
+}
