@@ -51,7 +51,9 @@ pub enum Command {
 
 /// `convert`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  vec2lance convert export/ points.lance\n  zstd -dc dump.jsonl.zst | vec2lance convert --from qdrant --collection points - points.lance")]
+#[command(
+    after_help = "Example:\n  vec2lance convert export/ points.lance\n  zstd -dc dump.jsonl.zst | vec2lance convert --from qdrant --collection points - points.lance"
+)]
 pub struct Convert {
     /// Dumps: a file, a folder of shards or of a snapshot, or `-` for standard input.
     #[arg(required = true, num_args = 1.., value_name = "DUMP", value_hint = ValueHint::AnyPath)]
@@ -59,12 +61,6 @@ pub struct Convert {
     /// The dataset to write; it must not exist.
     #[arg(required = true, value_name = "OUT.lance", value_hint = ValueHint::AnyPath)]
     pub out: PathBuf,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub reading: Reading,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub indexing: Indexing,
     /// Stop, with nothing committed, when more records than this are rejected: a number, or a percentage of those read.
     #[arg(long, value_name = "N|P%", value_parser = parse_max_rejects)]
     pub max_rejects: Option<MaxRejects>,
@@ -84,6 +80,12 @@ pub struct Convert {
     /// Print the report as JSON.
     #[arg(long)]
     pub json: bool,
+    /// How dumps are read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Which indices.
+    #[command(flatten)]
+    pub indexing: Indexing,
 }
 
 /// `inspect`.
@@ -92,18 +94,18 @@ pub struct Inspect {
     /// Dumps: a file, a folder of shards or of a snapshot, or `-` for standard input.
     #[arg(required = true, num_args = 1.., value_name = "DUMP", value_hint = ValueHint::AnyPath)]
     pub dumps: Vec<PathBuf>,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub reading: Reading,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub indexing: Indexing,
     /// Read everything and hold every part of a snapshot against its manifest: the yearly check of an archive.
     #[arg(long)]
     pub check: bool,
     /// Print as JSON.
     #[arg(long)]
     pub json: bool,
+    /// How dumps are read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Which indices.
+    #[command(flatten)]
+    pub indexing: Indexing,
 }
 
 /// How dumps are read.
@@ -172,9 +174,6 @@ pub struct Index {
     /// The dataset.
     #[arg(value_name = "OUT.lance", value_hint = ValueHint::DirPath)]
     pub dataset: PathBuf,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub indexing: Indexing,
     /// Threads; by default one for each core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -184,6 +183,9 @@ pub struct Index {
     /// Print the report as JSON.
     #[arg(long)]
     pub json: bool,
+    /// Which indices.
+    #[command(flatten)]
+    pub indexing: Indexing,
 }
 
 /// `formats`.

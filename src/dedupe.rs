@@ -224,7 +224,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn entry(id: u8, row: u64) -> Entry {
-        Entry { uuid: [id; 16], row, place: Place { shard: u32::from(id), line: Some(row + 1), byte: (row % 2 == 0).then_some(row), length: 3, record: row } }
+        Entry {
+            uuid: [id; 16],
+            row,
+            place: Place { shard: u32::from(id), line: Some(row + 1), byte: row.is_multiple_of(2).then_some(row), length: 3, record: row },
+        }
     }
 
     proptest! {

@@ -60,6 +60,7 @@ impl Error {
     }
 
     /// An operating-system error on `path` while doing `what` ("read", "create", …).
+    #[must_use]
     pub fn io(what: &str, path: &Path, error: &std::io::Error) -> Self {
         let shown = crate::reject::printable(&path.display().to_string());
         let made = Self::new(format!("cannot {what} {shown}: {}", os_text(error)));

@@ -1,4 +1,29 @@
-//! lib
+//! vec2lance: dumps of vector databases become one indexed Lance dataset that ContextFrame opens, with nothing lost.
+//!
+//! The map of the house. Data flows one way only:
+//!
+//! ```text
+//! shard → chunk → Decoder → records → RecordBatch → fragment → one commit → indices → report
+//!                    └────────── reject ──────────────────────────────────────────────┘
+//! ```
+//!
+//! | Room | Is | Must not |
+//! |---|---|---|
+//! | [`cli`] | the command line as types | touch files or threads |
+//! | [`plan`] | every choice, with the sentence that says by what it was made | write anything |
+//! | [`source`] | bytes: shards, compression, maps, lines | know JSON, Arrow, Lance |
+//! | [`formats`] | meaning: layouts as TOML, one trait with one method | open files, start threads, print |
+//! | [`frame`] | columns: ContextFrame's 27 and ours; records to Arrow | know any format's name |
+//! | [`dataset`] | Lance: fragments, commit, indices; alone knows lance and tokio | know where a batch came from |
+//! | [`pipeline`] | the only place that knows the whole order | |
+//! | [`check`] | `inspect --check`: a snapshot against its manifest | write anything |
+//! | [`dedupe`] | records that share an id, in bounded memory | read a record |
+//! | [`report`] | the only printer | decide anything |
+//! | [`error`], [`reject`], [`manifest`] | the run cannot go on; one record is refused; the snapshot contract | use another room |
+//! | [`seal`] | the air gap: internet sockets are given up before the first byte is read | |
+//!
+//! `tests/it/house.rs` holds this table.
+
 pub mod check;
 pub mod cli;
 pub mod dataset;

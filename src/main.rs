@@ -15,7 +15,7 @@ use vec2lance::dataset::index::Order;
 use vec2lance::dataset::{Engine, commit, index};
 use vec2lance::error::{Error, Result, Status};
 use vec2lance::formats::spec::Spec;
-use vec2lance::plan::{Output, plan};
+use vec2lance::plan::{Output, plan, staging_path};
 use vec2lance::report::{self, ConvertReport, IndexReport, InspectReport, Table, TerminalProgress};
 use vec2lance::seal::{Seal, seal};
 use vec2lance::{check, pipeline};
@@ -42,8 +42,8 @@ fn main() -> ExitCode {
 /// What must happen before any thread starts.
 fn prepare(cli: &Cli) {
     let (threads, temporary, memory) = match &cli.command {
-        Command::Convert(c) => (c.reading.threads, c.out.parent().map(std::path::Path::to_path_buf), c.reading.memory),
-        Command::Index(i) => (i.threads, i.dataset.parent().map(std::path::Path::to_path_buf), i.memory),
+        Command::Convert(c) => (c.reading.threads, Some(staging_path(&c.out)), c.reading.memory),
+        Command::Index(i) => (i.threads, Some(i.dataset.clone()), i.memory),
         _ => (None, None, 1 << 30),
     };
     let threads = threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
@@ -57,8 +57,9 @@ fn prepare(cli: &Cli) {
         ("LANCE_DEFAULT_IO_BUFFER_SIZE", (memory / 16).clamp(16 << 20, 256 << 20).to_string()),
         ("LANCE_DEFAULT_BATCH_SIZE", "2048".to_owned()),
     ];
-    // Lance spills index building to TMPDIR, which may be small or in memory; the output's own volume is neither.
-    if let Some(folder) = temporary.map(|p| if p.as_os_str().is_empty() { PathBuf::from(".") } else { p }).and_then(|p| std::path::absolute(p).ok()).filter(|p| p.is_dir()) {
+    // Lance spills index building to TMPDIR, which may be small or in memory. Inside of the folder under construction it is on
+    // the output's volume, and goes away with that folder if the run is killed.
+    if let Some(folder) = temporary.and_then(|p| std::path::absolute(p).ok()) {
         variables.push(("TMPDIR", folder.display().to_string()));
     }
     for (name, value) in variables {
@@ -104,7 +105,9 @@ fn run(cli: Cli) -> Result<Status> {
             let mut out = Vec::new();
             let mut root = Cli::command();
             root.build();
-            let page = |command: clap::Command, out: &mut Vec<u8>| clap_mangen::Man::new(command).render(out).map_err(|e| Error::new(format!("cannot make the manual: {e}")));
+            let page = |command: clap::Command, out: &mut Vec<u8>| {
+                clap_mangen::Man::new(command).render(out).map_err(|e| Error::new(format!("cannot make the manual: {e}")))
+            };
             page(root.clone(), &mut out)?;
             for sub in root.get_subcommands().filter(|s| s.get_name() != "help") {
                 page(sub.clone(), &mut out)?;
@@ -132,6 +135,7 @@ fn watch() -> Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(failed)?;
     }
     let seen = Arc::clone(&stop);
+    #[expect(clippy::disallowed_methods, reason = "a signal handler may only set a flag, so somebody has to look at it")]
     std::thread::spawn(move || {
         while !seen.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(50));
@@ -171,7 +175,8 @@ fn run_convert(convert: &Convert) -> Result<Status> {
     print(&if convert.json { json } else { report.text() })?;
     if let Some(error) = outcome.index_error {
         let shown = vec2lance::reject::printable(&output.dataset.display().to_string());
-        return Err(Error::new(format!("all rows are in {shown}, but its indices could not be built: {error}")).help(format!("mend the cause, then: vec2lance index {shown}")));
+        return Err(Error::new(format!("all rows are in {shown}, but its indices could not be built: {error}"))
+            .help(format!("mend the cause, then: vec2lance index {shown}")));
     }
     Ok(if outcome.findings.is_empty() { Status::Clean } else { Status::Findings })
 }
@@ -242,7 +247,10 @@ fn run_formats(args: &Formats) -> Result<Status> {
     for spec in specs {
         table.row(&spec.name, &format!("{} ({})", spec.about, spec.seen));
         let field = |path: Option<&String>| path.map_or("by schema or flag".to_owned(), Clone::clone);
-        table.row("", &format!("id {}, vector {}, payload {}", field(spec.id.as_ref().map(|i| &i.at)), field(spec.vector.as_ref().map(|v| &v.at)), spec.payload));
+        table.row(
+            "",
+            &format!("id {}, vector {}, payload {}", field(spec.id.as_ref().map(|i| &i.at)), field(spec.vector.as_ref().map(|v| &v.at)), spec.payload),
+        );
     }
     table.row("", "");
     table.row("encodings", "JSON lines, a JSON array, or an object that holds one; plain, zstd or gzip, told by content; Parquet");

@@ -165,7 +165,7 @@ impl<'p> Run<'p> {
     }
 
     fn layout(&self) -> Arc<Layout> {
-        self.layout.read().map(|l| Arc::clone(&l)).unwrap_or_else(|e| Arc::clone(&e.into_inner()))
+        self.layout.read().map_or_else(|e| Arc::clone(&e.into_inner()), |l| Arc::clone(&l))
     }
 
     fn convert(&mut self, stop: &AtomicBool) -> Result<()> {

@@ -146,12 +146,15 @@ impl Output {
         if shown.contains("://") {
             return Err(Error::new(format!("{shown}: the output is a URL; vec2lance writes to local folders only")).help("write to a folder, then copy it"));
         }
-        if !shown.to_ascii_lowercase().ends_with(".lance") {
-            return Err(Error::new(format!("{shown}: the output's name must end in .lance, which ContextFrame asks for")).help(format!("write to {}.lance", shown.trim_end_matches('/'))));
+        if !dataset.extension().is_some_and(|e| e.eq_ignore_ascii_case("lance")) {
+            return Err(Error::new(format!("{shown}: the output's name must end in .lance, which ContextFrame asks for"))
+                .help(format!("write to {}.lance", shown.trim_end_matches('/'))));
         }
         let parent = dataset.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !parent.is_dir() {
-            return Err(Error::new(format!("{shown}: the folder {} does not exist", printable(&parent.display().to_string()))).help("create it first: mkdir -p"));
+            return Err(
+                Error::new(format!("{shown}: the folder {} does not exist", printable(&parent.display().to_string()))).help("create it first: mkdir -p")
+            );
         }
         if dataset.symlink_metadata().is_ok() {
             let is_dataset = dataset.join("_versions").is_dir();
@@ -166,7 +169,7 @@ impl Output {
         let stem = shown_stem(&dataset);
         let beside = |ending: &str| dataset.with_file_name(format!("{stem}{ending}"));
         Ok(Self {
-            staging: beside(".lance.partial"),
+            staging: staging_path(&dataset),
             rejects: beside(".rejects.jsonl"),
             duplicates: beside(".duplicates.jsonl"),
             report: beside(".report.json"),
@@ -177,6 +180,12 @@ impl Output {
             on_duplicate: convert.on_duplicate,
         })
     }
+}
+
+/// The folder in which a dataset is built until it is whole.
+#[must_use]
+pub fn staging_path(dataset: &Path) -> PathBuf {
+    dataset.with_file_name(format!("{}.lance.partial", shown_stem(dataset)))
 }
 
 fn shown_stem(path: &Path) -> String {
@@ -209,11 +218,28 @@ pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relations
         if !found.ignored.is_empty() {
             let names: Vec<_> = found.ignored.iter().take(5).map(|n| excerpt(n, 60)).collect();
             let more = if found.ignored.len() > 5 { ", …" } else { "" };
-            notes.push(format!("{}: {} files are no shards by their names and were left alone: {}{more}", printable(&dump.display().to_string()), found.ignored.len(), names.join(", ")));
+            notes.push(format!(
+                "{}: {} files are no shards by their names and were left alone: {}{more}",
+                printable(&dump.display().to_string()),
+                found.ignored.len(),
+                names.join(", ")
+            ));
         }
         let name = collection::name_of(dump, &found.shards);
         let shards = found.shards.into_iter().map(|s| (s, None)).collect();
-        drafts.push(Draft { dump: dump.display().to_string(), shards, name, given: None, namespace: None, spec: chosen.clone(), metric: None, facts: vec![], vectors: vec![], schema: None, promised: None });
+        drafts.push(Draft {
+            dump: dump.display().to_string(),
+            shards,
+            name,
+            given: None,
+            namespace: None,
+            spec: chosen.clone(),
+            metric: None,
+            facts: vec![],
+            vectors: vec![],
+            schema: None,
+            promised: None,
+        });
     }
     let mut vectors = probe::Vectors::new(reading.vector.clone());
     let mut inputs = Vec::new();
@@ -334,7 +360,8 @@ impl MapFile {
         let shown = printable(&path.display().to_string());
         let mut file: Self = toml::from_str(&text).map_err(|e| {
             let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
-            Error::new(format!("{shown}:{line}: {}", excerpt(e.message(), 200))).help("expected a table [map] of field = \"column\" and a list text_fields = [\"…\"]")
+            Error::new(format!("{shown}:{line}: {}", excerpt(e.message(), 200)))
+                .help("expected a table [map] of field = \"column\" and a list text_fields = [\"…\"]")
         })?;
         file.origin = shown;
         Ok(file)

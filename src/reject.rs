@@ -140,12 +140,11 @@ impl Reject {
             "code": self.refusal.code.name(),
             "reason": self.refusal.reason,
         });
-        match std::str::from_utf8(&self.original) {
-            Ok(text) => line["original"] = text.into(),
-            Err(_) => {
-                line["original"] = String::from_utf8_lossy(&self.original).into();
-                line["original_hex"] = hex(&self.original).into();
-            }
+        if let Ok(text) = std::str::from_utf8(&self.original) {
+            line["original"] = text.into();
+        } else {
+            line["original"] = String::from_utf8_lossy(&self.original).into();
+            line["original_hex"] = hex(&self.original).into();
         }
         line.to_string()
     }

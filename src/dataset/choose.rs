@@ -95,9 +95,13 @@ impl Choice {
 
 /// The guide's threshold: IVF_PQ pays above so many vectors.
 pub const PQ_FROM: u64 = 100_000;
-/// Rows that a partition holds by default. Lance's reader looks into few partitions when nobody sets `nprobes`, so
-/// partitions are large; a search of one takes well under a millisecond with 8-bit codes.
-const PARTITION_ROWS: u64 = 8_192;
+/// Up to this many partitions, no neighbour can hide in one that is not searched: without `nprobes`, Lance 14 looks into at
+/// least 6 partitions under L2 and 8 under cosine for 10 neighbours (`AutoProbeConfig` in its `knn/adaptive_probe.rs`).
+const ALL_SEARCHED: u64 = 6;
+/// Rows of a partition below which more partitions are not worth their centroids.
+const SMALL_PARTITION: u64 = 8_192;
+/// Rows of a partition in large datasets, where only some partitions are searched.
+const LARGE_PARTITION: u64 = 32_768;
 
 /// Chooses for `usable` vectors of `dimension` values.
 ///
@@ -149,12 +153,14 @@ fn partitions(kind: IndexKind, wishes: Wishes, usable: u64, why: &mut Vec<String
         }
         return Ok(n);
     }
+    let few = (usable / SMALL_PARTITION).min(ALL_SEARCHED);
     let n = match kind {
-        IndexKind::IvfPq => usize::try_from(usable / PARTITION_ROWS).unwrap_or(1).clamp(1, 4096),
+        IndexKind::IvfPq => usize::try_from((usable / LARGE_PARTITION).max(few)).unwrap_or(1).clamp(1, 4096),
         _ => 1,
     };
     why.push(match kind {
-        IndexKind::IvfPq => format!("{n} partitions of about {PARTITION_ROWS} rows, so that a search without nprobes meets the neighbours"),
+        IndexKind::IvfPq if n as u64 <= ALL_SEARCHED => format!("{n} partitions, so few that a search without nprobes looks into all of them"),
+        IndexKind::IvfPq => format!("{n} partitions of about {LARGE_PARTITION} rows, so that a search without nprobes looks into many neighbours"),
         IndexKind::IvfFlat => "1 partition, so that every search is exact".to_owned(),
         _ => "1 partition, one graph over all vectors".to_owned(),
     });

@@ -36,9 +36,8 @@ pub fn commit(engine: &Engine, path: &Path, schema: &SchemaRef, fragments: Vec<W
     let fragments = fragments.into_iter().map(|f| f.0).collect();
     let operation = Operation::Overwrite { fragments, schema, config_upsert_values: None, initial_bases: None };
     let uri = uri(path)?;
-    let dataset = engine
-        .block_on(CommitBuilder::new(uri.as_str()).with_storage_format(STORAGE).execute(Transaction::new(0, operation, None)))
-        .map_err(failed)?;
+    let dataset =
+        engine.block_on(CommitBuilder::new(uri.as_str()).with_storage_format(STORAGE).execute(Transaction::new(0, operation, None))).map_err(failed)?;
     Ok(Opened { dataset })
 }
 
@@ -49,7 +48,8 @@ pub fn commit(engine: &Engine, path: &Path, schema: &SchemaRef, fragments: Vec<W
 pub fn open(engine: &Engine, path: &Path) -> Result<Opened> {
     let shown = printable(&path.display().to_string());
     if !path.join("_versions").is_dir() {
-        return Err(Error::new(format!("{shown}: not a Lance dataset: it has no folder _versions")).help("give the path of a folder that `vec2lance convert` has written"));
+        return Err(Error::new(format!("{shown}: not a Lance dataset: it has no folder _versions"))
+            .help("give the path of a folder that `vec2lance convert` has written"));
     }
     let dataset = engine.block_on(Dataset::open(&uri(path)?)).map_err(|e| lance_error(&format!("open {shown}"), &e))?;
     Ok(Opened { dataset })

@@ -1,6 +1,6 @@
 //! Builds every index of a dataset and commits them as one version: the vector index, full text, and scalar ones.
 //!
-//! Not the choice of parameters ([`super::choose`]) and not their training ([`super::train`]). Every index is checked after
+//! Not the choice of parameters ([`super::choose`]) and not their training (`train.rs`). Every index is checked after
 //! it was built, because Lance registers an untrained placeholder without an error when rows are too few.
 
 use std::sync::Arc;
@@ -118,7 +118,8 @@ pub fn build(engine: &Engine, opened: &mut Opened, order: &Order) -> Result<Buil
     tracing::debug!(seconds = started.elapsed().as_secs_f64(), "Built the indices.");
     for index in &new_indices {
         if index.fragment_bitmap.as_ref().is_none_or(roaring::RoaringBitmap::is_empty) {
-            return Err(Error::new(format!("the index {} came out untrained: it covers no fragment", index.name)).help("this is a defect: please report it with the command line"));
+            return Err(Error::new(format!("the index {} came out untrained: it covers no fragment", index.name))
+                .help("this is a defect: please report it with the command line"));
         }
     }
     let names = new_indices.iter().map(|i| i.name.clone()).collect();

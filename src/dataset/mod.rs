@@ -80,5 +80,8 @@ fn lance_error(what: &str, error: &lance::Error) -> Error {
 /// The current folder is gone.
 pub fn uri(path: &Path) -> Result<String> {
     let absolute = std::path::absolute(path).map_err(|e| Error::io("find", path, &e))?;
-    absolute.to_str().map(str::to_owned).ok_or_else(|| Error::new(format!("{}: the path is not UTF-8, which Lance needs", printable(&path.display().to_string()))))
+    absolute
+        .to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Error::new(format!("{}: the path is not UTF-8, which Lance needs", printable(&path.display().to_string()))))
 }

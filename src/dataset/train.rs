@@ -73,7 +73,9 @@ pub(super) fn train(mut sample: Vec<f32>, dimension: usize, choice: &Choice, met
 fn normalise(vector: &mut [f32]) {
     let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
     if norm > 0.0 {
-        vector.iter_mut().for_each(|v| *v /= norm);
+        for value in vector {
+            *value /= norm;
+        }
     }
 }
 

@@ -36,7 +36,7 @@ impl Framing {
 #[must_use]
 pub fn framing(head: &[u8], keys: &[String]) -> Framing {
     let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
-    let valid = std::str::from_utf8(head).map_or_else(|e| e.valid_up_to(), |t| t.len());
+    let valid = std::str::from_utf8(head).map_or_else(|e| e.valid_up_to(), str::len);
     let text = std::str::from_utf8(&head[..valid]).unwrap_or("");
     if text.starts_with('[') {
         return Framing::Document;

@@ -276,24 +276,21 @@ impl<'f> Elements<'f> {
     fn string(&mut self) -> Result<()> {
         self.at += 1;
         loop {
-            match memchr::memchr2(b'"', b'\\', &self.buffer[self.at..]) {
-                Some(offset) => {
-                    self.at += offset;
-                    if self.buffer[self.at] == b'"' {
-                        self.at += 1;
-                        return Ok(());
-                    }
+            if let Some(offset) = memchr::memchr2(b'"', b'\\', &self.buffer[self.at..]) {
+                self.at += offset;
+                if self.buffer[self.at] == b'"' {
                     self.at += 1;
-                    if self.byte()?.is_none() {
-                        return self.cut_off();
-                    }
-                    self.at += 1;
+                    return Ok(());
                 }
-                None => {
-                    self.at = self.buffer.len();
-                    if self.byte()?.is_none() {
-                        return self.cut_off();
-                    }
+                self.at += 1;
+                if self.byte()?.is_none() {
+                    return self.cut_off();
+                }
+                self.at += 1;
+            } else {
+                self.at = self.buffer.len();
+                if self.byte()?.is_none() {
+                    return self.cut_off();
                 }
             }
         }
@@ -305,8 +302,9 @@ impl<'f> Elements<'f> {
                 && self.buffer.len() - start > limit
             {
                 self.at = start;
-                return Err(Error::new(format!("{}: a record is longer than {limit} bytes", self.place()))
-                    .help("raise --memory: a quarter of it may be one record"));
+                return Err(
+                    Error::new(format!("{}: a record is longer than {limit} bytes", self.place())).help("raise --memory: a quarter of it may be one record")
+                );
             }
             self.ended = (self.fill)(&mut self.buffer, STEP)?;
         }
@@ -347,7 +345,7 @@ impl<'f> Elements<'f> {
             return self.cut_off();
         }
         let rest = String::from_utf8_lossy(&self.buffer[self.at..(self.at + 8).min(self.buffer.len())]).into_owned();
-        Err(Error::new(format!("{}: found `{}`, expected {expected}", self.place(), excerpt(&rest, 1)))
+        Err(Error::new(format!("{}: found `{}`, expected {expected}", self.place(), super::json::first_char(&rest)))
             .help("the document is broken here, so nothing of it was converted; write one record a line to keep the good ones"))
     }
 
@@ -362,7 +360,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(text: &str, step: usize, target: usize) -> Result<(Vec<(u64, u64, String)>, BTreeMap<String, String>)> {
+    /// Elements as (line, byte, text), and the fields beside them.
+    type Read = (Vec<(u64, u64, String)>, BTreeMap<String, String>);
+
+    fn read(text: &str, step: usize, target: usize) -> Result<Read> {
         let mut rest = text.as_bytes().to_vec();
         let fill = move |buffer: &mut Vec<u8>, _: usize| {
             let take = step.min(rest.len());
@@ -391,7 +392,7 @@ mod tests {
             for (line, at, text) in &elements {
                 let at = usize::try_from(*at).unwrap();
                 prop_assert_eq!(&TEXT[at..at + text.len()], text.as_str());
-                prop_assert_eq!(*line as usize, TEXT[..at].matches('\n').count() + 1);
+                prop_assert_eq!(*line, TEXT[..at].matches('\n').count() as u64 + 1);
             }
             prop_assert_eq!(&info["total"], "5");
         }

@@ -11,6 +11,10 @@ use crate::reject::{Code, Refusal, excerpt};
 /// Deepest nesting accepted. Databases stop far earlier; the cursor keeps one bit a level, so no input can exhaust the stack.
 pub const MAX_DEPTH: usize = 512;
 
+mod text;
+
+pub use text::{compact, push_string};
+
 /// What kind of value stands at the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -61,10 +65,7 @@ impl JsonError {
     #[must_use]
     pub fn refusal(self, cut: bool) -> Refusal {
         if self.at_end && cut {
-            return Refusal::new(
-                Code::CutOff,
-                format!("the file is cut off: unexpected end of input at byte {} of this record, expected {}", self.at, self.what),
-            );
+            return Refusal::new(Code::CutOff, format!("the file is cut off: unexpected end of input at byte {} of this record, {}", self.at, self.what));
         }
         let end = if self.at_end { "unexpected end, " } else { "" };
         Refusal::new(self.code, format!("{end}{} at byte {} of this record", self.what, self.at))
@@ -86,7 +87,7 @@ impl<'a> RawString<'a> {
     /// The string's value. Escapes were validated when it was read.
     #[must_use]
     pub fn value(self) -> Cow<'a, str> {
-        if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
+        if self.escaped { Cow::Owned(text::unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
     }
 }
 
@@ -165,7 +166,7 @@ impl<'a> Cursor<'a> {
             let word: String = rest.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '-').collect();
             return self.fail_with(Code::NonFiniteLiteral, format!("{word} is not JSON, expected {expected}"));
         }
-        self.fail(format!("found `{}`, expected {expected}", excerpt(rest, 1)))
+        self.fail(format!("found `{}`, expected {expected}", first_char(rest)))
     }
 
     /// Takes `byte` after white space.
@@ -329,7 +330,11 @@ impl<'a> Cursor<'a> {
     pub fn value(&mut self) -> Result<RawValue<'a>> {
         let kind = self.kind()?;
         let start = self.pos;
-        if matches!(kind, Kind::Array | Kind::Object) { self.container()? } else { self.scalar(kind)? }
+        if matches!(kind, Kind::Array | Kind::Object) {
+            self.container()?;
+        } else {
+            self.scalar(kind)?;
+        }
         Ok(RawValue { raw: &self.text[start..self.pos], kind })
     }
 
@@ -347,7 +352,11 @@ impl<'a> Cursor<'a> {
                 self.pos += 1;
                 let object = kind == Kind::Object;
                 let bit = 1u64 << (depth % 64);
-                if object { open[depth / 64] |= bit } else { open[depth / 64] &= !bit }
+                if object {
+                    open[depth / 64] |= bit;
+                } else {
+                    open[depth / 64] &= !bit;
+                }
                 depth += 1;
                 let close = if object { b'}' } else { b']' };
                 if self.peek() == Some(close) {
@@ -402,10 +411,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// Not an object, or what `each` returns.
-    pub fn object<E: From<JsonError>>(
-        &mut self,
-        mut each: impl FnMut(RawString<'a>, &mut Self) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
+    pub fn object<E: From<JsonError>>(&mut self, mut each: impl FnMut(RawString<'a>, &mut Self) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
         self.expect(b'{', "an object")?;
         if self.peek() == Some(b'}') {
             self.pos += 1;
@@ -429,10 +435,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// Not an array, or what `each` returns.
-    pub fn array<E: From<JsonError>>(
-        &mut self,
-        mut each: impl FnMut(&mut Self) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
+    pub fn array<E: From<JsonError>>(&mut self, mut each: impl FnMut(&mut Self) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
         self.expect(b'[', "an array")?;
         if self.peek() == Some(b']') {
             self.pos += 1;
@@ -450,6 +453,11 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+/// The first character, safe on a terminal.
+pub(super) fn first_char(text: &str) -> String {
+    text.chars().next().map(|c| excerpt(c.encode_utf8(&mut [0; 4]), 1)).unwrap_or_default()
 }
 
 /// First byte at or after `pos` that is a quote, a backslash or a control character; eight bytes at a time.
@@ -503,110 +511,5 @@ pub fn number_end(bytes: &[u8], pos: usize) -> std::result::Result<usize, usize>
     Ok(at)
 }
 
-/// The value of a raw string whose escapes were validated by [`Cursor::string`].
-fn unescape(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        out.push_str(&rest[..at]);
-        let escape = &rest[at + 1..];
-        let (c, taken) = match escape.as_bytes().first() {
-            Some(b'n') => ('\n', 1),
-            Some(b't') => ('\t', 1),
-            Some(b'r') => ('\r', 1),
-            Some(b'b') => ('\u{8}', 1),
-            Some(b'f') => ('\u{c}', 1),
-            Some(b'u') => {
-                let unit = |at: usize| escape.get(at..at + 4).and_then(|h| u32::from_str_radix(h, 16).ok()).unwrap_or(0xFFFD);
-                let high = unit(1);
-                if (0xD800..=0xDBFF).contains(&high) {
-                    let joined = 0x10000 + ((high - 0xD800) << 10) + (unit(7).wrapping_sub(0xDC00) & 0x3FF);
-                    (char::from_u32(joined).unwrap_or('\u{FFFD}'), 11)
-                } else {
-                    (char::from_u32(high).unwrap_or('\u{FFFD}'), 5)
-                }
-            }
-            Some(&other) => (other as char, 1),
-            None => break,
-        };
-        out.push(c);
-        rest = &escape[taken..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// `raw` (a valid JSON value) without white space outside of strings.
-#[must_use]
-pub fn compact(raw: &str) -> Cow<'_, str> {
-    let space = |b: &u8| matches!(b, b' ' | b'\n' | b'\r' | b'\t');
-    if !raw.as_bytes().iter().any(|b| space(b)) {
-        return Cow::Borrowed(raw);
-    }
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.bytes().position(|b| b == b'"' || space(&b)) {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        if rest.starts_with('"') {
-            let mut cursor = Cursor::new(rest);
-            let end = if cursor.string().is_ok() { cursor.position() } else { rest.len() };
-            out.push_str(&rest[..end]);
-            rest = &rest[end..];
-        } else {
-            rest = &rest[1..];
-        }
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
-/// Appends `text` as a JSON string with its quotes.
-pub fn push_string(out: &mut String, text: &str) {
-    out.push_str(&serde_json::Value::from(text).to_string());
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn whole(text: &str) -> Result<Kind> {
-        let mut cursor = Cursor::new(text);
-        let value = cursor.value()?;
-        cursor.end()?;
-        Ok(value.kind)
-    }
-
-    #[test]
-    fn agrees_with_serde_json_on_what_is_json() {
-        for text in [
-            "{}", "[]", "[1,2]", "[1,]", "{\"a\":1,}", "{\"a\"}", "01", "-", "-0", "1.", ".5", "1e", "1e+", "1E-3", "+1", "tru", "true",
-            "nul", "null", "\"\\u12\"", "\"\\x\"", "\"a\nb\"", "[[[]]]", "[[]", "{\"a\":{\"b\":[1,{\"c\":null}]}}", "{\"a\":1 \"b\":2}",
-            "[1 2]", "\"", "{", "", " ", "{} {}", "NaN", "-Infinity", "[NaN]", "\"\\ud83e\\udd80\"", "'a'", "{'a':1}", "{a:1}", "1 ", " 1",
-        ] {
-            let ours = whole(text).is_ok();
-            let theirs = serde_json::from_str::<serde_json::Value>(text).is_ok();
-            assert_eq!(ours, theirs, "{text}");
-        }
-    }
-
-    #[test]
-    fn depth_is_limited_without_recursion() {
-        assert!(whole(&("[".repeat(MAX_DEPTH) + &"]".repeat(MAX_DEPTH))).is_ok());
-        assert_eq!(whole(&"[".repeat(100_000)).unwrap_err().code, Code::TooDeep);
-    }
-
-    #[test]
-    fn strings_keep_every_character() {
-        let text = r#""\u0000\ud83e\udd80 \"\\\/\b\f\n\r\té""#;
-        let value = Cursor::new(text).string().unwrap().value();
-        assert_eq!(value, "\0🦀 \"\\/\u{8}\u{c}\n\r\té");
-        assert_eq!(whole("\"\\ud800\"").unwrap_err().code, Code::LoneSurrogate);
-        assert_eq!(whole("\"\\udc00\"").unwrap_err().code, Code::LoneSurrogate);
-    }
-
-    #[test]
-    fn compact_leaves_strings_alone() {
-        assert_eq!(compact("{ \"a b\" : [ 1 ,\n 2 ] }"), "{\"a b\":[1,2]}");
-    }
-}
+mod tests;

@@ -9,7 +9,9 @@ pub mod jsonl;
 pub mod milvus;
 pub mod number;
 pub mod parquet;
+mod reader;
 pub mod spec;
+mod vector;
 mod walk;
 
 use arrow_array::RecordBatch;

@@ -15,7 +15,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use uuid::Uuid;
 
 use super::json::{Kind, push_string};
-use super::jsonl::{Context, RecordReader, Stop};
+use super::jsonl::Context;
+use super::reader::{RecordReader, Stop};
 use super::walk::{Node, Slot};
 use super::{Chunk, Decoded, Decoder, RowOrigin};
 use crate::error::{Error, Result};
@@ -45,9 +46,7 @@ pub fn footer(file: File, name: &str) -> Result<Footer> {
     guarded(name, || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(name, &e.to_string()))?;
         let meta = builder.metadata();
-        let total = |f: fn(&parquet::file::metadata::RowGroupMetaData) -> i64| {
-            meta.row_groups().iter().map(|g| u64::try_from(f(g)).unwrap_or(0)).sum::<u64>()
-        };
+        let total = |f: fn(&parquet::file::metadata::RowGroupMetaData) -> i64| meta.row_groups().iter().map(|g| u64::try_from(f(g)).unwrap_or(0)).sum::<u64>();
         Ok(Footer {
             schema: builder.schema().clone(),
             rows: total(parquet::file::metadata::RowGroupMetaData::num_rows),
@@ -191,9 +190,8 @@ impl ParquetDecoder {
     fn prepare(&self, batch: &RecordBatch) -> std::result::Result<Vec<Column>, ArrowError> {
         let floats = DataType::List(ArrowField::new("item", DataType::Float32, true).into());
         let indices = DataType::List(ArrowField::new("item", DataType::UInt32, true).into());
-        let texts = |array: &ArrayRef| -> std::result::Result<StringArray, ArrowError> {
-            Ok(arrow_cast::cast(array, &DataType::Utf8)?.as_string::<i32>().clone())
-        };
+        let texts =
+            |array: &ArrayRef| -> std::result::Result<StringArray, ArrowError> { Ok(arrow_cast::cast(array, &DataType::Utf8)?.as_string::<i32>().clone()) };
         let mut columns = Vec::new();
         for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
             let name = field.name();
@@ -209,7 +207,9 @@ impl ParquetDecoder {
                 }
                 Some(Slot::Vector) if kind == Kind::Array => Column::Dense(None, arrow_cast::cast(array, &floats)?),
                 Some(Slot::Dense(name)) if kind == Kind::Array => Column::Dense(Some(name.clone()), arrow_cast::cast(array, &floats)?),
-                Some(Slot::Sparse(name)) if array.as_struct_opt().is_some_and(|s| s.column_by_name("indices").is_some() && s.column_by_name("values").is_some()) => {
+                Some(Slot::Sparse(name))
+                    if array.as_struct_opt().is_some_and(|s| s.column_by_name("indices").is_some() && s.column_by_name("values").is_some()) =>
+                {
                     let parent = array.as_struct().clone();
                     let child = |key: &str, to: &DataType| arrow_cast::cast(parent.column_by_name(key).unwrap_or(array), to);
                     let (indices, values) = (child("indices", &indices)?, child("values", &floats)?);
@@ -331,7 +331,7 @@ fn sparse_row(reader: &mut RecordReader<'_>, name: &str, sparse: &SparseColumn, 
     if indices.len() != values.len() {
         return Err(bad(format!("{} indices and {} values, expected as many of both", indices.len(), values.len())));
     }
-    reader.place_sparse(name, indices, values)?;
+    reader.place_sparse(name, indices, values);
     Ok(())
 }
 
@@ -408,7 +408,9 @@ fn push_value(out: &mut String, array: &ArrayRef, row: usize) {
             }
             out.push('}');
         }
-        DataType::Float32 => push_float(out, array.as_primitive::<Float32Type>().value(row).is_finite(), &format!("{:?}", array.as_primitive::<Float32Type>().value(row))),
+        DataType::Float32 => {
+            push_float(out, array.as_primitive::<Float32Type>().value(row).is_finite(), &format!("{:?}", array.as_primitive::<Float32Type>().value(row)));
+        }
         DataType::Float64 => {
             let value = array.as_primitive::<arrow_array::types::Float64Type>().value(row);
             push_float(out, value.is_finite(), &format!("{value:?}"));

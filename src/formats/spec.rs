@@ -134,7 +134,8 @@ impl Spec {
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
         let mut spec: Self = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
-            Error::new(format!("{}:{line}: {}", printable(origin), excerpt(e.message(), 200))).help("the grammar is in formats/README.md; `vec2lance formats --print qdrant` shows an example")
+            Error::new(format!("{}:{line}: {}", printable(origin), excerpt(e.message(), 200)))
+                .help("the grammar is in formats/README.md; `vec2lance formats --print qdrant` shows an example")
         })?;
         if spec.source.is_empty() {
             spec.source.clone_from(&spec.name);
@@ -150,7 +151,13 @@ impl Spec {
 
     /// Every path of the layout.
     fn paths(&self) -> impl Iterator<Item = &str> {
-        let one = [self.id.as_ref().map(|i| i.at.as_str()), self.vector.as_ref().map(|v| v.at.as_str()), self.named.as_deref(), self.text.as_deref(), Some(self.payload.as_str())];
+        let one = [
+            self.id.as_ref().map(|i| i.at.as_str()),
+            self.vector.as_ref().map(|v| v.at.as_str()),
+            self.named.as_deref(),
+            self.text.as_deref(),
+            Some(self.payload.as_str()),
+        ];
         one.into_iter().flatten().chain(self.sparse.values().flatten().map(String::as_str)).chain(self.dense.values().map(String::as_str))
     }
 
@@ -164,13 +171,12 @@ impl Spec {
     /// # Errors
     /// There is none; the message lists those that are there.
     pub fn built_in(name: &str) -> Result<Self> {
-        match BUILT_IN.iter().find(|(n, _)| *n == name) {
-            Some((name, text)) => Self::parse(text, &format!("formats/{name}.toml")),
-            None => {
-                let names: Vec<_> = BUILT_IN.iter().map(|(n, _)| *n).collect();
-                Err(Error::new(format!("no format is called \"{}\", expected one of {}", excerpt(name, 40), names.join(", ")))
-                    .help("`vec2lance formats` lists them; --format FILE.toml reads one of your own"))
-            }
+        if let Some((name, text)) = BUILT_IN.iter().find(|(n, _)| *n == name) {
+            Self::parse(text, &format!("formats/{name}.toml"))
+        } else {
+            let names: Vec<_> = BUILT_IN.iter().map(|(n, _)| *n).collect();
+            Err(Error::new(format!("no format is called \"{}\", expected one of {}", excerpt(name, 40), names.join(", ")))
+                .help("`vec2lance formats` lists them; --format FILE.toml reads one of your own"))
         }
     }
 

@@ -111,9 +111,7 @@ impl Mapping {
 pub fn fits(column: Column, kind: Kind, text: &str) -> bool {
     match column {
         Column::Title => kind == Kind::String && !text.is_empty(),
-        Column::TextContent | Column::Context | Column::Uri | Column::Author | Column::Status | Column::SourceFile | Column::SourceUrl => {
-            kind == Kind::String
-        }
+        Column::TextContent | Column::Context | Column::Uri | Column::Author | Column::Status | Column::SourceFile | Column::SourceUrl => kind == Kind::String,
         Column::Version => kind == Kind::String && is_version(text),
         Column::CreatedAt | Column::UpdatedAt => kind == Kind::String && is_date(text),
         Column::Position => kind == Kind::Number && text.parse::<i32>().is_ok_and(|n| n >= 0 && !text.starts_with('-')),

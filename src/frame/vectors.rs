@@ -50,11 +50,8 @@ impl VectorColumn {
             VectorKind::Dense(d) => DataType::FixedSizeList(item(DataType::Float32), dimension_i32(d)),
             VectorKind::Multi(_) => DataType::List(item(DataType::List(item(DataType::Float32)))),
             VectorKind::Sparse => DataType::Struct(
-                vec![
-                    Field::new("indices", DataType::List(item(DataType::UInt32)), true),
-                    Field::new("values", DataType::List(item(DataType::Float32)), true),
-                ]
-                .into(),
+                vec![Field::new("indices", DataType::List(item(DataType::UInt32)), true), Field::new("values", DataType::List(item(DataType::Float32)), true)]
+                    .into(),
             ),
         };
         Field::new(&self.column, data_type, true).with_metadata([("vec2lance:name".to_owned(), self.name.clone())].into())

@@ -18,13 +18,7 @@ pub(super) enum Item {
     /// The shard with this number begins.
     Start(u32),
     /// A chunk that is being decoded.
-    Chunk {
-        result: Receiver<(Chunk, std::result::Result<Decoded, ArrowError>)>,
-        decoder: Arc<dyn Decoder>,
-        permit: Permit,
-        input: usize,
-        bytes: u64,
-    },
+    Chunk { result: Receiver<(Chunk, std::result::Result<Decoded, ArrowError>)>, decoder: Arc<dyn Decoder>, permit: Permit, input: usize, bytes: u64 },
     /// The shard is read.
     End { input: usize, bytes: u64 },
     /// The run cannot go on.
@@ -137,7 +131,7 @@ fn feed_shard(
         let (sender, result) = sync_channel(1);
         let (decoder_there, layout) = (Arc::clone(&decoder), Arc::clone(layout));
         pool.spawn(move || {
-            let layout = layout.read().map(|l| Arc::clone(&l)).unwrap_or_else(|e| Arc::clone(&e.into_inner()));
+            let layout = layout.read().map_or_else(|e| Arc::clone(&e.into_inner()), |l| Arc::clone(&l));
             let decoded = decoder_there.decode(&chunk, &layout);
             // Nobody listens after an error; the result is of no use then.
             let _ = sender.send((chunk, decoded));
@@ -182,6 +176,10 @@ fn check_package(shard: &PlannedShard, reader: &ShardReader) -> Result<()> {
     if stated.parse() == Ok(count) || stated == "null" {
         return Ok(());
     }
-    Err(Error::new(format!("{}: total_entities says {}, but the data holds {count} records; nothing was committed", printable(&shard.shard.name), excerpt(stated, 24)))
-        .help("the export is incomplete or was edited: export again, or take total_entities out of the file if the records are right"))
+    Err(Error::new(format!(
+        "{}: total_entities says {}, but the data holds {count} records; nothing was committed",
+        printable(&shard.shard.name),
+        excerpt(stated, 24)
+    ))
+    .help("the export is incomplete or was edited: export again, or take total_entities out of the file if the records are right"))
 }

@@ -136,7 +136,10 @@ impl Run<'_> {
             if let Some(promised) = input.promised
                 && promised != *read
             {
-                return Err(Error::finding(format!("collection {}: {read} records, expected {promised} by the manifest; nothing was committed", printable(&input.collection.name))));
+                return Err(Error::finding(format!(
+                    "collection {}: {read} records, expected {promised} by the manifest; nothing was committed",
+                    printable(&input.collection.name)
+                )));
             }
         }
         Ok(())
@@ -147,7 +150,10 @@ impl Run<'_> {
         let counts = &mut self.counts;
         let defect = |what: String| Err(Error::new(format!("{what}; this is a defect: please report it")));
         if counts.read != counts.written + counts.rejected + counts.deduplicated {
-            return defect(format!("read {} is not written {} + rejected {} + deduplicated {}", counts.read, counts.written, counts.rejected, counts.deduplicated));
+            return defect(format!(
+                "read {} is not written {} + rejected {} + deduplicated {}",
+                counts.read, counts.written, counts.rejected, counts.deduplicated
+            ));
         }
         let rows = opened.rows(self.engine)?;
         if rows != counts.written + header_rows {

@@ -23,12 +23,11 @@ impl<'p> RejectLog<'p> {
     }
 
     pub(super) fn push(&mut self, reject: &Reject, shard: &str) -> Result<()> {
-        let out = match &mut self.out {
-            Some(out) => out,
-            None => {
-                let file = File::create(&self.partial).map_err(|e| Error::io("create", &self.partial, &e))?;
-                self.out.insert(BufWriter::with_capacity(1 << 16, file))
-            }
+        let out = if let Some(out) = &mut self.out {
+            out
+        } else {
+            let file = File::create(&self.partial).map_err(|e| Error::io("create", &self.partial, &e))?;
+            self.out.insert(BufWriter::with_capacity(1 << 16, file))
         };
         writeln!(out, "{}", reject.to_json(shard)).map_err(|e| Error::io("write", &self.partial, &e))
     }

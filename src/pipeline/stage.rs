@@ -30,7 +30,8 @@ impl Staging {
             };
             let ours = lock_path.is_file() || path.join("data").is_dir() || fs::read_dir(&path).is_ok_and(|mut d| d.next().is_none());
             if !ours {
-                return Err(Error::new(format!("{}: exists and was not made by vec2lance", printable(&path.display().to_string()))).help("move it away; the run needs this name"));
+                return Err(Error::new(format!("{}: exists and was not made by vec2lance", printable(&path.display().to_string())))
+                    .help("move it away; the run needs this name"));
             }
             if let Ok(lock) = File::open(&lock_path)
                 && lock.try_lock().is_err()
@@ -56,7 +57,8 @@ impl Staging {
         let target = &output.dataset;
         if target.symlink_metadata().is_ok() {
             if !output.overwrite {
-                return Err(Error::new(format!("{}: appeared while the run was under way", printable(&target.display().to_string()))).help("choose another name, or use --overwrite"));
+                return Err(Error::new(format!("{}: appeared while the run was under way", printable(&target.display().to_string())))
+                    .help("choose another name, or use --overwrite"));
             }
             exchange(&self.path, target)?;
             fs::remove_dir_all(&self.path).map_err(|e| Error::io("remove the old dataset at", &self.path, &e))?;

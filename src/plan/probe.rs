@@ -4,6 +4,7 @@
 //! is then reported with its name, kind and dimension.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
@@ -88,7 +89,14 @@ pub(super) fn input(
             let folder = l.shard.folder.clone().filter(|_| spec.namespace == Namespace::Folder);
             let namespace = draft.namespace.clone().or(folder).unwrap_or_default();
             let membership = Membership { collection: Collection { namespace, ..collection.clone() }, relationship: relationship.name(), vector_type: None };
-            PlannedShard { shard: l.shard, framing: l.framing, membership: Arc::new(membership), promise: l.promise, batch_rows: l.batch_rows, held: Mutex::new(l.opened) }
+            PlannedShard {
+                shard: l.shard,
+                framing: l.framing,
+                membership: Arc::new(membership),
+                promise: l.promise,
+                batch_rows: l.batch_rows,
+                held: Mutex::new(l.opened),
+            }
         })
         .collect();
     let mut input = Input {
@@ -270,7 +278,8 @@ fn complete(spec: &mut Spec, told_by: &mut String, schema: Option<&str>, first: 
     }
     let (id, vector, looked) = detect::entity_fields(&first.chunk, id, vector, shown)?;
     if looked {
-        told_by.push_str(&format!("; key `{}` and vector `{}` told by their values, --id-field and --vector-field set them", excerpt(&id, 40), excerpt(&vector, 40)));
+        let _ =
+            write!(told_by, "; key `{}` and vector `{}` told by their values, --id-field and --vector-field set them", excerpt(&id, 40), excerpt(&vector, 40));
     }
     milvus::complete(spec, &[], Some(&id), Some(&vector), shown)
 }
@@ -291,7 +300,8 @@ fn foreign(spec: &Spec, known: &[Spec]) -> Vec<String> {
         return vec![];
     }
     let own: Vec<&str> = spec.top_keys().collect();
-    let mut keys: Vec<String> = known.iter().flat_map(Spec::top_keys).filter(|k| !own.contains(k) && !["id", "document"].contains(k)).map(str::to_owned).collect();
+    let mut keys: Vec<String> =
+        known.iter().flat_map(Spec::top_keys).filter(|k| !own.contains(k) && !["id", "document"].contains(k)).map(str::to_owned).collect();
     keys.sort();
     keys.dedup();
     keys
@@ -321,7 +331,7 @@ impl Input {
 fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, VectorKind)>, budget: &Budget, vectors: &mut Vectors) -> Result<()> {
     // No vector has this name, so each one is reported as unknown.
     let probe = Layout { main: Some("\0".to_owned()), dimension: 1, others: vec![] };
-    let mut met: Vec<(String, VectorKind, u64)> = promised.into_iter().map(|(name, kind)| (name, kind, u64::MAX / 2)).collect();
+    let mut met: Vec<Met> = promised.into_iter().map(|(name, kind)| (name, kind, u64::MAX / 2)).collect();
     let mut note = |decoded: crate::formats::Decoded, sampled: &mut u64| {
         *sampled += decoded.records;
         for (name, kind) in decoded.unknown {
@@ -363,11 +373,14 @@ fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, Vector
     Ok(())
 }
 
+/// A vector that samples hold: name, kind, and how many records have it so.
+type Met = (String, VectorKind, u64);
+
 /// What all inputs hold, until the layout is made of it.
 #[derive(Debug)]
 pub(super) struct Vectors {
     asked: Option<String>,
-    inputs: Vec<(String, Vec<(String, VectorKind, u64)>)>,
+    inputs: Vec<(String, Vec<Met>)>,
 }
 
 impl Vectors {
@@ -395,8 +408,13 @@ impl Vectors {
                 match before {
                     Some((_, k, _)) if k == kind => {}
                     Some((_, k, other)) => {
-                        return Err(Error::new(format!("vector \"{}\" is {} in {other} and {} in {dump}; one column cannot hold both", excerpt(name, 40), k.describe(), kind.describe()))
-                            .help("convert the dumps into two datasets"));
+                        return Err(Error::new(format!(
+                            "vector \"{}\" is {} in {other} and {} in {dump}; one column cannot hold both",
+                            excerpt(name, 40),
+                            k.describe(),
+                            kind.describe()
+                        ))
+                        .help("convert the dumps into two datasets"));
                     }
                     None => decided.push((name.clone(), *kind, dump.clone())),
                 }
@@ -416,7 +434,9 @@ impl Vectors {
         let Some(main) = main else {
             notes.push("no record has a dense vector: the column vector has dimension 1 and holds only the NaN placeholder".to_owned());
             let mut layout = Layout { main: None, dimension: 1, others: vec![] };
-            decided.iter().for_each(|(name, kind, _)| layout.add(name, *kind));
+            for (name, kind, _) in &decided {
+                layout.add(name, *kind);
+            }
             return Ok(layout);
         };
         let dimension = dense(&main).unwrap_or(1);

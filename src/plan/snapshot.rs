@@ -21,7 +21,10 @@ pub(super) fn load(dump: &Path) -> Result<Option<Manifest>> {
     }
     let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
     let shown = printable(&path.display().to_string());
-    let damaged = |e: &serde_json::Error| Error::new(format!("{shown}:{}: the manifest is damaged: {e}", e.line())).help("copy the snapshot again, or give its parts one by one to convert them without their promises");
+    let damaged = |e: &serde_json::Error| {
+        Error::new(format!("{shown}:{}: the manifest is damaged: {e}", e.line()))
+            .help("copy the snapshot again, or give its parts one by one to convert them without their promises")
+    };
     let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| damaged(&e))?;
     let format = value.get("format").and_then(serde_json::Value::as_str);
     if format != Some(FORMAT) {
@@ -29,7 +32,8 @@ pub(super) fn load(dump: &Path) -> Result<Option<Manifest>> {
         return Ok(None);
     }
     if value.get("version").and_then(serde_json::Value::as_u64) != Some(u64::from(VERSION)) {
-        return Err(Error::new(format!("{shown}: snapshot version {}, expected {VERSION}", value.get("version").unwrap_or(&serde_json::Value::Null))).help("convert it with the version of vec2lance that exported it, or a later one"));
+        return Err(Error::new(format!("{shown}: snapshot version {}, expected {VERSION}", value.get("version").unwrap_or(&serde_json::Value::Null)))
+            .help("convert it with the version of vec2lance that exported it, or a later one"));
     }
     serde_json::from_value(value).map(Some).map_err(|e| damaged(&e))
 }
@@ -53,23 +57,34 @@ pub(super) fn drafts(dump: &Path, manifest: &Manifest, chosen: Option<&(Spec, St
         for part in &entry.parts {
             let inside = Path::new(&part.path);
             if part.path.is_empty() || inside.components().any(|c| !matches!(c, Component::Normal(_))) {
-                return Err(Error::new(format!("{FILE}: the part \"{}\" lies outside of the snapshot's folder", excerpt(&part.path, 80))).help("this manifest was not written by vec2lance-export; do not trust it"));
+                return Err(Error::new(format!("{FILE}: the part \"{}\" lies outside of the snapshot's folder", excerpt(&part.path, 80)))
+                    .help("this manifest was not written by vec2lance-export; do not trust it"));
             }
             let path = dump.join(inside);
             let shard: Shard = find::shard(path, part.path.clone(), None)?;
             if shard.size != part.bytes {
-                return Err(Error::finding(format!("{}: {} bytes, expected {} by the manifest; nothing was committed", printable(&part.path), shard.size, part.bytes))
-                    .help("copy the part again; `vec2lance inspect --check` lists every part that differs"));
+                return Err(Error::finding(format!(
+                    "{}: {} bytes, expected {} by the manifest; nothing was committed",
+                    printable(&part.path),
+                    shard.size,
+                    part.bytes
+                ))
+                .help("copy the part again; `vec2lance inspect --check` lists every part that differs"));
             }
             shards.push((shard, Some(part.clone())));
         }
         let rows: u64 = entry.parts.iter().map(|p| p.rows).sum();
         if rows != entry.count {
-            return Err(Error::finding(format!("{FILE}: collection {} counts {} records, but its parts have {rows}; nothing was committed", excerpt(&entry.name, 40), entry.count)));
+            return Err(Error::finding(format!(
+                "{FILE}: collection {} counts {} records, but its parts have {rows}; nothing was committed",
+                excerpt(&entry.name, 40),
+                entry.count
+            )));
         }
         let mut vectors = Vec::new();
         for v in &entry.vectors {
-            let dimension = || v.dimension.filter(|d| *d > 0).ok_or_else(|| Error::new(format!("{FILE}: vector \"{}\" has no dimension", excerpt(&v.name, 40))));
+            let dimension =
+                || v.dimension.filter(|d| *d > 0).ok_or_else(|| Error::new(format!("{FILE}: vector \"{}\" has no dimension", excerpt(&v.name, 40))));
             let kind = match v.kind.as_str() {
                 "dense" => VectorKind::Dense(dimension()?),
                 "multi" => VectorKind::Multi(dimension()?),

@@ -119,7 +119,11 @@ impl VectorReport {
     /// All columns of a layout.
     #[must_use]
     pub fn all(layout: &crate::frame::vectors::Layout) -> Vec<Self> {
-        let main = Self { name: layout.main.clone().unwrap_or_else(|| "default".to_owned()), column: "vector".to_owned(), kind: format!("dense, {} dimensions", layout.dimension) };
+        let main = Self {
+            name: layout.main.clone().unwrap_or_else(|| "default".to_owned()),
+            column: "vector".to_owned(),
+            kind: format!("dense, {} dimensions", layout.dimension),
+        };
         let others = layout.others.iter().map(|v| Self { name: v.name.clone(), column: v.column.clone(), kind: v.kind.describe() });
         std::iter::once(main).chain(others).collect()
     }
@@ -133,7 +137,7 @@ impl VectorReport {
 
 /// The encodings of an input's shards, without repeats.
 #[must_use]
-pub fn encodings(input: &crate::plan::Input) -> String {
+pub(super) fn encodings(input: &crate::plan::Input) -> String {
     let mut words: Vec<String> = Vec::new();
     for shard in &input.shards {
         let framing = shard.framing.name();

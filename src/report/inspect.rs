@@ -150,7 +150,15 @@ impl InspectReport {
         }
         table.row("metric", &format!("{} ({})", self.metric, self.metric_from));
         table.row("index", &self.index);
-        table.row("memory", &format!("{} MiB at most, {} MiB of it for records under way, {}", count(self.memory >> 20), count(self.in_flight >> 20), plural(self.threads as u64, "thread")));
+        table.row(
+            "memory",
+            &format!(
+                "{} MiB at most, {} MiB of it for records under way, {}",
+                count(self.memory >> 20),
+                count(self.in_flight >> 20),
+                plural(self.threads as u64, "thread")
+            ),
+        );
         table.list("note", &self.notes);
         if let Some(check) = &self.check {
             table.row("checked", &format!("{}, {} of them would be rejected", plural(check.read, "record"), count(check.rejected)));

@@ -137,7 +137,7 @@ fn mapped(file: &File, size: u64, name: &str, offset: u64, limits: Limits) -> Re
     loop {
         let rest = size - offset;
         let window_length = usize::try_from(rest.min(length as u64)).unwrap_or(length);
-        let now = file.metadata().map(|m| m.len()).unwrap_or(0);
+        let now = file.metadata().map_or(0, |m| m.len());
         if now < size {
             return Err(Error::new(format!("{}: the file shrank from {size} to {now} bytes while it was read", printable(name)))
                 .help("convert a copy that nobody writes to"));

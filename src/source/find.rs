@@ -37,8 +37,7 @@ pub struct Found {
 }
 
 /// Names that a shard in a folder may end in. A file named on the command line may have any name.
-const ENDINGS: [&str; 10] =
-    [".jsonl", ".ndjson", ".json", ".parquet", ".jsonl.zst", ".ndjson.zst", ".json.zst", ".jsonl.gz", ".ndjson.gz", ".json.gz"];
+const ENDINGS: [&str; 10] = [".jsonl", ".ndjson", ".json", ".parquet", ".jsonl.zst", ".ndjson.zst", ".json.zst", ".jsonl.gz", ".ndjson.gz", ".json.gz"];
 
 /// Standard input's path.
 #[must_use]

@@ -19,6 +19,8 @@ pub struct Stream {
     name: String,
     /// Plain bytes delivered so far.
     offset: u64,
+    /// Bytes that a plain file had when it was found; 0 for pipes.
+    size: u64,
     window_log: u32,
 }
 
@@ -40,11 +42,8 @@ impl Stream {
     /// # Errors
     /// It cannot be opened, or is of a kind that cannot be streamed.
     pub fn open(shard: &Shard, window_log: u32) -> Result<Self> {
-        let raw: Box<dyn Read + Send> = if is_stdin(&shard.path) {
-            Box::new(io::stdin())
-        } else {
-            Box::new(File::open(&shard.path).map_err(|e| Error::io("open", &shard.path, &e))?)
-        };
+        let raw: Box<dyn Read + Send> =
+            if is_stdin(&shard.path) { Box::new(io::stdin()) } else { Box::new(File::open(&shard.path).map_err(|e| Error::io("open", &shard.path, &e))?) };
         let mut raw = BufReader::with_capacity(1 << 17, raw);
         let mut encoding = shard.encoding;
         if !shard.regular {
@@ -64,7 +63,7 @@ impl Stream {
                     .help("save it to a file first"));
             }
         };
-        Ok(Self { inner, encoding, name: shard.name.clone(), offset: 0, window_log })
+        Ok(Self { inner, encoding, name: shard.name.clone(), offset: 0, size: shard.size, window_log })
     }
 
     /// How the bytes were wrapped; known for pipes only once they are open.
@@ -87,6 +86,15 @@ impl Stream {
             buffer.truncate(have + count);
             self.offset += count as u64;
             match read {
+                Ok(0) if self.encoding == Encoding::Plain && self.offset < self.size => {
+                    return Err(Error::new(format!(
+                        "{}: the file shrank from {} to {} bytes while it was read",
+                        printable(&self.name),
+                        self.size,
+                        self.offset
+                    ))
+                    .help("convert a copy that nobody writes to"));
+                }
                 Ok(0) => return Ok(true),
                 Ok(_) => {}
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
