@@ -47,6 +47,9 @@ pub fn commit(engine: &Engine, path: &Path, schema: &SchemaRef, fragments: Vec<W
 /// There is none at this path, or it cannot be read.
 pub fn open(engine: &Engine, path: &Path) -> Result<Opened> {
     let shown = printable(&path.display().to_string());
+    if !path.exists() {
+        return Err(Error::new(format!("{shown}: does not exist")).help("give the path of a folder that `vec2lance convert` has written"));
+    }
     if !path.join("_versions").is_dir() {
         return Err(Error::new(format!("{shown}: not a Lance dataset: it has no folder _versions"))
             .help("give the path of a folder that `vec2lance convert` has written"));

@@ -125,7 +125,14 @@ def _record(source, obj, keys, entity):
         elif not add_vector(source, default, value):
             source.fields[key] = value
     if entity:
-        source.payload = {k: v for k, v in obj.items() if k not in known}
+        others = keys.get("others", {})
+        for key, sparse in others.items():
+            if sparse and isinstance(obj.get(key), dict) and set(obj[key]) != {"indices", "values"}:
+                pairs = obj[key].items()
+                source.sparse[key] = (np.array([int(k) for k, _ in pairs], np.uint32), floats([v for _, v in pairs]))
+            elif obj.get(key):
+                add_vector(source, key, obj[key])
+        source.payload = {k: v for k, v in obj.items() if k not in known and k not in others}
         return
     if keys["payload"] in obj:
         source.payload = obj[keys["payload"]]
@@ -144,10 +151,15 @@ def _milvus_keys(package, options):
         kind = kind.text if isinstance(kind, Num) else str(kind)
         if spec.get("is_primary") is True:
             keys["id"] = keys["id"] or spec["name"]
-        if kind.rsplit(".", 1)[-1] in ("FLOAT_VECTOR", "101"):
+        kind = kind.rsplit(".", 1)[-1]
+        if kind in ("FLOAT_VECTOR", "101"):
             keys["vector"] = keys["vector"] or spec["name"]
+        # Vectors beside the main one have columns of their own; half-precision and binary ones stay in the payload.
+        if kind in ("FLOAT_VECTOR", "101", "SPARSE_FLOAT_VECTOR", "104"):
+            keys.setdefault("others", {})[spec["name"]] = kind in ("SPARSE_FLOAT_VECTOR", "104")
     keys["id"] = keys["id"] or "id"
     keys["vector"] = keys["vector"] or "vector"
+    keys.get("others", {}).pop(keys["vector"], None)
     return keys
 
 

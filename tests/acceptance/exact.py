@@ -49,7 +49,8 @@ def same(a, b):
 
 def floats(numbers):
     """A list of `Num` or Python numbers as float32, by way of double."""
-    doubles = [float(n.text) if isinstance(n, Num) else float(n) for n in numbers]
+    # What is no number makes NaN, which equals no vector of a dataset.
+    doubles = [float(n.text) if isinstance(n, Num) else float(n if isinstance(n, (int, float)) else "nan") for n in numbers]
     with np.errstate(over="ignore", under="ignore"):
         return np.array(doubles, dtype=np.float64).astype(np.float32)
 

@@ -1,0 +1,98 @@
+//! The house rules that a compiler cannot hold: which room may use what, and that tables and folders agree.
+
+use std::path::{Path, PathBuf};
+
+use crate::tool::{names, repository};
+
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut out = Vec::new();
+    for name in names(folder) {
+        let path = folder.join(&name);
+        if path.is_dir() {
+            out.extend(sources(&path));
+        } else if name.ends_with(".rs") {
+            let text = std::fs::read_to_string(&path).expect("a source");
+            out.push((path.strip_prefix(repository("src")).expect("inside src").to_owned(), text));
+        }
+    }
+    out
+}
+
+/// A file's code: without comments and without its tests.
+fn code(text: &str) -> String {
+    let tests = text.find("#[cfg(test)]").unwrap_or(text.len());
+    text[..tests].lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_layout_has_its_line_its_file_and_its_fixtures() {
+    let mut built_in: Vec<String> = vec2lance::formats::BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    built_in.sort();
+    let files: Vec<String> = names(&repository("formats")).into_iter().filter_map(|n| n.strip_suffix(".toml").map(str::to_owned)).collect();
+    assert_eq!(built_in, files);
+    let fixtures: Vec<String> = names(&repository("fixtures")).into_iter().filter(|n| n != "README.md").collect();
+    assert_eq!(built_in, fixtures);
+    for name in built_in {
+        assert!(repository("fixtures").join(name).join("good").is_dir());
+    }
+}
+
+#[test]
+fn rooms_use_only_what_they_may() {
+    // (room, what its code must not mention)
+    let rules: [(&str, &[&str]); 8] = [
+        ("source/", &["serde_json", "arrow", "lance::", "crate::formats", "crate::frame", "crate::dataset", "println!"]),
+        ("formats/", &["std::thread", "println!", "crate::dataset", "crate::pipeline", "crate::plan", "lance::dataset", "File::open", "File::create"]),
+        (
+            "frame/",
+            &[
+                "std::fs",
+                "File::",
+                "lance::dataset",
+                "crate::dataset",
+                "crate::source",
+                "\"qdrant\"",
+                "\"pinecone\"",
+                "\"weaviate\"",
+                "\"chroma\"",
+                "\"milvus\"",
+            ],
+        ),
+        ("dataset/", &["crate::formats", "crate::source", "crate::plan", "crate::pipeline", "println!"]),
+        ("cli.rs", &["std::fs", "std::thread", "crate::formats", "crate::source"]),
+        ("error.rs", &["crate::formats", "crate::frame", "crate::dataset", "crate::plan"]),
+        ("reject.rs", &["crate::formats", "crate::frame", "crate::dataset", "crate::plan"]),
+        ("manifest.rs", &["crate::"]),
+    ];
+    for (path, text) in sources(&repository("src")) {
+        let shown = path.display().to_string();
+        let code = code(&text);
+        for (room, forbidden) in rules.iter().filter(|(room, _)| shown.starts_with(room)) {
+            for word in *forbidden {
+                // spec.rs reads a user's own layout.
+                assert!(!code.contains(word), "{shown} ({room}) mentions {word}");
+            }
+        }
+        let knows_lance = ["use lance::", "lance::", "lance_", "tokio::"].iter().any(|w| code.contains(w)) && !code.replace("vec2lance", "").is_empty();
+        let mentions = ["lance::Dataset", "lance::dataset", "lance::index", "lance_index::", "lance_table::", "lance_file::", "tokio::"];
+        if !shown.starts_with("dataset/") && knows_lance {
+            let plain = code.replace("vec2lance::", "");
+            assert!(!mentions.iter().any(|w| plain.contains(w)), "{shown} knows Lance or tokio");
+        }
+        if !shown.starts_with("report") {
+            assert!(!code.contains("println!") && !code.contains("eprintln!"), "{shown} prints");
+        }
+        let may_be_unsafe = shown == "source/mmap.rs" || shown == "main.rs";
+        assert!(may_be_unsafe || !code.contains("unsafe {"), "{shown} is unsafe");
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_stays_small() {
+    for (path, text) in sources(&repository("src")) {
+        let shown = path.display();
+        assert!(text.starts_with("//! "), "{shown} does not open with what it is for");
+        let lines = text.lines().count();
+        assert!(lines <= 500, "{shown} has {lines} lines: has it still one subject?");
+    }
+}

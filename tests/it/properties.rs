@@ -1,0 +1,104 @@
+//! Promises as properties: threads, memory, maps, compression, framing and shards change nothing about the rows.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::tool::{Converted, column};
+
+/// All that tells rows apart, in row order. The header's date is not in it.
+fn rows(converted: &Converted) -> Vec<Vec<Option<String>>> {
+    assert!(matches!(converted.answer.status, Some(0 | 1)), "{:?}", converted.answer);
+    let dataset = converted.path("out.lance");
+    ["uuid", "x_original_id", "x_source_payload", "text_content", "title"].iter().map(|name| column(&dataset, name)).collect()
+}
+
+fn records() -> impl Strategy<Value = Vec<String>> {
+    let value = prop_oneof![
+        Just("null".to_owned()),
+        any::<i64>().prop_map(|n| n.to_string()),
+        any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(|f| format!("{f:?}")),
+        "[a-zé\"\\\\ ]{0,40}".prop_map(|s| serde_json::Value::from(s).to_string()),
+        Just("{\"a\":[1,{\"b\":null}]}".to_owned())
+    ];
+    let record =
+        (0u32..500, prop::collection::btree_map("[a-z]{1,4}", value, 0..5), prop::array::uniform3(any::<f32>().prop_filter("finite", |f| f.is_finite())));
+    let record = record.prop_map(|(id, payload, vector)| {
+        let mut fields = String::new();
+        for (key, value) in payload {
+            let _ = write!(fields, "{}\"{key}\":{value}", if fields.is_empty() { "" } else { "," });
+        }
+        format!("{{\"id\":{id},\"vector\":[{},{},{}],\"payload\":{{{fields}}}}}", vector[0], vector[1], vector[2])
+    });
+    prop::collection::vec(record, 1..400)
+}
+
+fn converted(folder: &Path, name: &str, bytes: &[u8], flags: &[&str]) -> Converted {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).expect("written");
+    let mut all = vec!["--from", "qdrant", "--collection", "c", "--index", "none"];
+    all.extend(flags);
+    Converted::of(&[&path], &all)
+}
+
+#[test]
+fn nothing_but_the_records_decides_about_the_rows() {
+    let mut runner = TestRunner::new(Config { cases: 6, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&records(), |records| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let lines = records.join("\n") + "\n";
+            let plain = rows(&converted(folder.path(), "a.jsonl", lines.as_bytes(), &["--threads", "1"]));
+            for flags in [&["--threads", "2"][..], &["--threads", "5", "--no-mmap"], &["--threads", "3", "--memory", "128MiB"]] {
+                prop_assert_eq!(&plain, &rows(&converted(folder.path(), "a.jsonl", lines.as_bytes(), flags)));
+            }
+            let packed = zstd::encode_all(lines.as_bytes(), 1).expect("packed");
+            prop_assert_eq!(&plain, &rows(&converted(folder.path(), "a.jsonl.zst", &packed, &[])));
+            let array = format!("[{}]", records.join(",\n"));
+            prop_assert_eq!(&plain, &rows(&converted(folder.path(), "a.json", array.as_bytes(), &[])));
+            let shards = folder.path().join("shards");
+            std::fs::create_dir(&shards).expect("a folder");
+            let (one, two) = records.split_at(records.len() / 2);
+            std::fs::write(shards.join("s-0.jsonl"), one.join("\n")).expect("written");
+            std::fs::write(shards.join("s-1.jsonl"), two.join("\r\n")).expect("written");
+            prop_assert_eq!(&plain, &rows(&Converted::of(&[&shards], &["--from", "qdrant", "--collection", "c", "--index", "none"])));
+            Ok(())
+        })
+        .expect("the same rows");
+}
+
+#[test]
+fn many_chunks_give_the_rows_of_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // About 12 MB: dozens of the smallest chunks.
+    let text = crate::tool::made_up(0, 20_000, 60) + &crate::tool::made_up(500, 100, 60) + "broken\n" + &crate::tool::made_up(30_000, 10, 60);
+    let small = converted(folder.path(), "a.jsonl", text.as_bytes(), &["--memory", "128MiB", "--threads", "4"]);
+    let large = converted(folder.path(), "a.jsonl", text.as_bytes(), &["--memory", "4GiB", "--threads", "1", "--no-mmap"]);
+    assert_eq!(rows(&small), rows(&large));
+    for run in [&small, &large] {
+        let report = run.report();
+        assert_eq!((&report["written"], &report["deduplicated"], &report["rejected"]), (&20_010.into(), &100.into(), &1.into()));
+        let reject = &run.lines("out.rejects.jsonl")[0];
+        assert_eq!((&reject["line"], &reject["record"]), (&20_101.into(), &20_101.into()));
+        let first = &run.lines("out.duplicates.jsonl")[0];
+        assert_eq!((&first["id"], &first["dropped"]["line"], &first["kept"]["line"]), (&"500".into(), &501.into(), &20_001.into()));
+    }
+}
+
+#[test]
+fn rejected_duplicates_keep_their_originals() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = crate::tool::made_up(0, 50, 4) + "\n  " + &crate::tool::made_up(7, 2, 4);
+    for (name, bytes) in [("a.jsonl", text.clone().into_bytes()), ("a.jsonl.zst", zstd::encode_all(text.as_bytes(), 1).expect("packed"))] {
+        let run = converted(folder.path(), name, &bytes, &["--on-duplicate", "reject"]);
+        assert_eq!(run.answer.status, Some(1), "{:?}", run.answer);
+        let rejects = run.lines("out.rejects.jsonl");
+        let originals: Vec<&str> = rejects.iter().filter_map(|r| r["original"].as_str()).collect();
+        let wanted = crate::tool::made_up(7, 2, 4);
+        assert_eq!(originals, wanted.lines().collect::<Vec<_>>());
+        assert_eq!(rejects[0]["code"], "duplicate-id");
+        assert_eq!(rejects[0]["line"], 52);
+    }
+}
