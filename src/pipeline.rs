@@ -30,7 +30,7 @@ use crate::plan::{Output, Plan};
 use crate::reject::printable;
 
 use feed::{Budgeted, Item};
-use log::RejectLog;
+use log::Beside;
 pub use stage::clean as clean_staging;
 
 /// Where the user can follow the run.
@@ -128,7 +128,8 @@ struct Run<'p> {
     progress: &'p dyn Progress,
     layout: Arc<RwLock<Arc<Layout>>>,
     counts: Counts,
-    rejects: RejectLog<'p>,
+    rejects: Beside<'p>,
+    duplicates: Beside<'p>,
     dedupe: Dedupe,
     /// Rows handed to the writer.
     accepted: u64,
@@ -155,7 +156,8 @@ impl<'p> Run<'p> {
             progress,
             layout: Arc::new(RwLock::new(Arc::new(plan.layout.clone()))),
             counts: Counts { per_input: vec![0; plan.inputs.len()], ..Counts::default() },
-            rejects: RejectLog::new(&output.rejects),
+            rejects: Beside::new(&output.rejects),
+            duplicates: Beside::new(&output.duplicates),
             dedupe: Dedupe::new(&output.staging, plan.budget.memory / 8),
             accepted: 0,
             accepted_per_input: vec![0; plan.inputs.len()],
@@ -260,7 +262,7 @@ impl<'p> Run<'p> {
                 self.counts.examples.push(reject.message(&planned.shard.name));
             }
             tracing::debug!("{}", reject.message(&planned.shard.name));
-            self.rejects.push(&reject, &planned.shard.name)?;
+            self.rejects.line(&reject.to_json(&planned.shard.name))?;
         }
         for origin in &decoded.origins {
             let mut place = origin.place;

@@ -4,6 +4,7 @@
 //! it was built, because Lance registers an untrained placeholder without an error when rows are too few.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::Float32Array;
 use lance::Dataset;
@@ -167,22 +168,33 @@ fn vector_params(sample: Vec<f32>, dimension: usize, choice: &Choice, metric: Me
 
 type Job = (&'static str, IndexType, Box<dyn IndexParams>);
 
-/// Runs the jobs, `together` at a time, and gives the indices in the jobs' order.
+/// Runs the jobs, `together` at a time, and gives the indices in the jobs' order. After a failure no further job starts, and
+/// those under way are waited for: they write into a folder that somebody is about to rename or remove.
 fn run(engine: &Engine, dataset: &Dataset, jobs: Vec<Job>, together: usize) -> Result<Vec<IndexMetadata>> {
-    use futures::{StreamExt, TryStreamExt};
+    use futures::StreamExt;
+    let failed = AtomicBool::new(false);
+    let failed = &failed;
     let tasks = jobs.into_iter().map(|(column, index_type, params)| {
         let mut dataset = dataset.clone();
         async move {
+            if failed.load(Ordering::Relaxed) {
+                return Err(Error::new("not started after another index had failed"));
+            }
             let columns = [column];
             let task = tokio::spawn(async move {
                 let mut builder = dataset.create_index_builder(&columns, index_type, params.as_ref()).replace(true);
                 builder.execute_uncommitted().await
             });
-            let built = task.await.map_err(|e| Error::new(format!("building the index on {column} died: {e}")))?;
-            built.map_err(|e| lance_error(&format!("build the index on {column}"), &e))
+            let built = match task.await {
+                Ok(built) => built.map_err(|e| lance_error(&format!("build the index on {column}"), &e)),
+                Err(e) => Err(Error::new(format!("building the index on {column} died: {e}"))),
+            };
+            failed.fetch_or(built.is_err(), Ordering::Relaxed);
+            built
         }
     });
-    engine.block_on(futures::stream::iter(tasks).buffered(together).try_collect())
+    let all: Vec<Result<IndexMetadata>> = engine.block_on(futures::stream::iter(tasks).buffered(together).collect());
+    all.into_iter().collect()
 }
 
 /// One version with all new indices; those of the same name, and a vector index that is no longer wanted, go.

@@ -104,7 +104,18 @@ impl FragmentWriter {
     /// As [`Self::write`].
     pub fn finish(mut self) -> Result<Vec<Written>> {
         self.close()?;
-        Ok(self.written)
+        Ok(std::mem::take(&mut self.written))
+    }
+}
+
+impl Drop for FragmentWriter {
+    /// After an error elsewhere: Lance must have stopped writing before anybody takes the folder away.
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            drop(open.sender);
+            // The run has an error already; this one would add nothing.
+            let _ = self.engine.block_on(open.task);
+        }
     }
 }
 

@@ -1,12 +1,10 @@
 //! The second half of a run: duplicates, headers, commit, indices, and the rename that makes it all visible.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::log::remove_stale;
 use super::stage::{Staging, bytes_below};
 use super::{Outcome, Run};
 use crate::dataset::choose::Metric;
@@ -75,9 +73,8 @@ impl Run<'_> {
             return Err(Error::new(format!("{rows} rows were written, expected {}; this is a defect: please report it", self.accepted + header_rows)));
         }
         let mut opened = commit(self.engine, &self.output.staging, &schema(&layout), fragments)?;
-        let duplicates_file = if lost > 0 { self.settle_duplicates(&mut opened, &duplicates, header_rows, rule)? } else { false };
-        if !duplicates_file {
-            remove_stale(&self.output.duplicates, &input_paths(self.plan))?;
+        if lost > 0 {
+            self.settle_duplicates(&mut opened, &duplicates, header_rows, rule)?;
         }
         self.check_rejects(true)?;
         self.seconds.push(("commit", begin.elapsed().as_secs_f64()));
@@ -103,6 +100,7 @@ impl Run<'_> {
         let version = opened.version();
         drop(opened);
         let rejects_file = self.rejects.finish(&input_paths(self.plan))?;
+        let duplicates_file = self.duplicates.finish(&input_paths(self.plan))?;
         staging.publish(self.output)?;
         self.seconds.push(("publish", begin.elapsed().as_secs_f64()));
         let findings = self.findings(rule);
@@ -242,7 +240,7 @@ impl Run<'_> {
     }
 
     /// Lists the losers and deletes their rows.
-    fn settle_duplicates(&mut self, opened: &mut Opened, duplicates: &Duplicates, header_rows: u64, rule: OnDuplicate) -> Result<bool> {
+    fn settle_duplicates(&mut self, opened: &mut Opened, duplicates: &Duplicates, header_rows: u64, rule: OnDuplicate) -> Result<()> {
         let names: Vec<String> = self.plan.shards().map(|(_, s)| s.shard.name.clone()).collect();
         let name = |shard: u32| names.get(shard as usize).map_or("?", String::as_str);
         let rows: Vec<u64> = duplicates.listed.iter().map(|(loser, _)| loser.row + header_rows).collect();
@@ -256,21 +254,17 @@ impl Run<'_> {
                 if self.counts.examples.len() < super::EXAMPLES {
                     self.counts.examples.push(reject.message(name(loser.place.shard)));
                 }
-                self.rejects.push(&reject, name(loser.place.shard))?;
+                self.rejects.line(&reject.to_json(name(loser.place.shard)))?;
             }
         } else {
-            let path = &self.output.duplicates;
-            let failed = |e: std::io::Error| Error::io("write", path, &e);
-            let mut out = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
             let place = |p: &crate::reject::Place| serde_json::json!({"shard": name(p.shard), "line": p.line, "byte": p.byte, "record": p.record});
             for ((loser, winner), id) in listed {
-                writeln!(out, "{}", serde_json::json!({"id": id, "dropped": place(&loser.place), "kept": place(&winner.place)})).map_err(failed)?;
+                let line = serde_json::json!({"id": id, "dropped": place(&loser.place), "kept": place(&winner.place)});
+                self.duplicates.line(&line.to_string())?;
             }
-            out.flush().and_then(|()| out.get_ref().sync_all()).map_err(failed)?;
         }
         let shifted = duplicates.rows.iter().map(|row| row + header_rows).collect();
-        opened.delete(self.engine, &shifted)?;
-        Ok(rule != OnDuplicate::Reject)
+        opened.delete(self.engine, &shifted)
     }
 
     fn findings(&self, rule: OnDuplicate) -> Vec<String> {

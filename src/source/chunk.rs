@@ -192,6 +192,18 @@ fn streamed(stream: &mut Stream, carry: &mut Vec<u8>, ended: &mut bool, offset: 
                 return Ok(None);
             }
             let consumed = data.len() as u64;
+            if data.len() > limits.line {
+                // What an over-long line has left in the buffer may itself be too long at the end of the input.
+                let body = data.strip_suffix(b"\n").unwrap_or(&data);
+                let Some(end) = memrchr(b'\n', body) else {
+                    let length = body.len() as u64;
+                    data.truncate(OVERSIZE_KEPT);
+                    return Ok(Some((LineChunk { offset, data: ChunkData::Owned(data), last: true, oversize: Some(length) }, consumed)));
+                };
+                *carry = data.split_off(end + 1);
+                let consumed = data.len() as u64;
+                return Ok(Some((LineChunk { offset, data: ChunkData::Owned(data), last: false, oversize: None }, consumed)));
+            }
             return Ok(Some((LineChunk { offset, data: ChunkData::Owned(data), last: true, oversize: None }, consumed)));
         }
         if let Some(end) = memrchr(b'\n', &data) {

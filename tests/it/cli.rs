@@ -1,5 +1,6 @@
 //! Messages and help as the user reads them.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -38,7 +39,7 @@ fn what_cannot_run_says_so_in_one_line_and_is_status_2() {
     ] {
         let answer = run(folder.path(), args).expect(2);
         assert_eq!(answer.stdout, "", "{args:?}");
-        texts.push_str(&format!("$ vec2lance {}\n{}\n", args.join(" "), answer.stderr));
+        let _ = writeln!(texts, "$ vec2lance {}\n{}", args.join(" "), answer.stderr);
     }
     assert_eq!(names(folder.path()), ["empty", "old.lance", "points.jsonl", "set.lance"]);
     insta::assert_snapshot!("errors", texts);
@@ -162,6 +163,13 @@ fn a_mapping_and_a_layout_of_the_users_own_are_used() {
     assert_eq!(column("x_source_fields").as_deref(), Some("{\"meta/more\":1,\"z\":[]}"));
 }
 
+struct Unmount<'p>(&'p Path);
+impl Drop for Unmount<'_> {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0).output();
+    }
+}
+
 #[test]
 fn a_full_disk_is_one_clear_line_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -172,12 +180,6 @@ fn a_full_disk_is_one_clear_line_and_leaves_nothing() {
     if !mount(&["-t", "tmpfs", "-o", "size=6m", "tmpfs", path]) {
         println!("note: only root can mount a small disk; not tested here");
         return;
-    }
-    struct Unmount<'p>(&'p Path);
-    impl Drop for Unmount<'_> {
-        fn drop(&mut self) {
-            let _ = std::process::Command::new("umount").arg(self.0).output();
-        }
     }
     let _unmount = Unmount(&small);
     std::fs::write(folder.path().join("points.jsonl"), made_up(0, 30_000, 64)).expect("written");

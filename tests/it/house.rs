@@ -10,7 +10,7 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
         let path = folder.join(&name);
         if path.is_dir() {
             out.extend(sources(&path));
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|e| e == "rs") {
             let text = std::fs::read_to_string(&path).expect("a source");
             out.push((path.strip_prefix(repository("src")).expect("inside src").to_owned(), text));
         }

@@ -1,6 +1,15 @@
 //! The one integration-test binary: each module drives the program as a user has it. Nothing here reaches into its insides,
 //! except to read a dataset back.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "a failure here is a message for a developer"
+)]
+
 mod acceptance;
 mod airgap;
 mod bad;
@@ -8,6 +17,7 @@ mod cli;
 mod good;
 mod house;
 mod kill;
+mod made;
 mod mutated;
 mod properties;
 mod snapshot;

@@ -1,16 +1,8 @@
-//! Small real dumps with bytes changed at random: the program's parsers neither panic nor lose count. Runs in this process,
-//! because it is about parsers, and thousands of them.
+//! Small real dumps with bytes changed at random, through the checks of the fuzz targets. Runs in this process, because it is
+//! about parsers, and thousands of them. With coverage feedback: `cargo +nightly fuzz run record`.
 
-use std::sync::Arc;
-
-use vec2lance::formats::jsonl::{Context, TextDecoder};
-use vec2lance::formats::spec::Spec;
-use vec2lance::formats::{Chunk, Decoder};
-use vec2lance::frame::builder::Membership;
-use vec2lance::frame::identity::Collection;
-use vec2lance::frame::mapping::Mapping;
-use vec2lance::frame::vectors::{Layout, VectorKind};
-use vec2lance::source::chunk::{ChunkData, LineChunk};
+#[path = "../../fuzz/bodies.rs"]
+mod bodies;
 
 use crate::tool::repository;
 
@@ -37,60 +29,54 @@ fn mutate(bytes: &mut Vec<u8>, state: &mut u64) {
     }
 }
 
-#[test]
-fn mutated_records_are_rows_or_rejects() {
-    let mut state = 7;
-    for (format, file) in [
-        ("pinecone", "index_sparse-small.jsonl"),
-        ("qdrant", "points_named-small.jsonl"),
-        ("chroma", "collection_gaps-small.jsonl"),
-        ("weaviate", "objects_v4-small.jsonl"),
-    ] {
-        let spec = Spec::built_in(format).expect("built in");
-        let collection = Collection { source: format.into(), name: "m".into(), namespace: String::new() };
-        let membership = Membership { collection, relationship: "member_of", vector_type: None };
-        let context =
-            Context { spec: Arc::new(spec), mapping: Arc::new(Mapping::default()), membership: Arc::new(membership), shard: 0, foreign: Arc::default() };
-        let decoder = TextDecoder::new(context).expect("consistent");
-        let text = std::fs::read(repository("fixtures").join(format).join("good").join(file)).expect("the fixture");
-        let few: Vec<u8> = text.split_inclusive(|b| *b == b'\n').take(3).flatten().copied().collect();
-        for _ in 0..800 {
-            let mut bytes = few.clone();
-            mutate(&mut bytes, &mut state);
-            let chunk = Chunk::Lines(LineChunk { offset: 0, data: ChunkData::Owned(bytes), last: true, oversize: None });
-            let mut layout = Layout { main: None, dimension: 384, others: vec![] };
-            loop {
-                let decoded = decoder.decode(&chunk, &layout).expect("a batch that fits");
-                assert_eq!(decoded.records as usize, decoded.origins.len() + decoded.rejects.len());
-                if decoded.unknown.is_empty() {
-                    assert_eq!(decoded.batch.map_or(0, |b| b.num_rows()), decoded.origins.len());
-                    break;
-                }
-                for (name, kind) in decoded.unknown {
-                    if layout.other(&name, kind == VectorKind::Sparse).is_none() {
-                        layout.add(&name, kind);
-                    }
-                }
-            }
-        }
+fn fixture(path: &str) -> Vec<u8> {
+    std::fs::read(repository("fixtures").join(path)).expect("the fixture")
+}
+
+/// The first lines of a fixture: enough to hold every construct, few enough for thousands of rounds.
+fn few_lines(path: &str) -> Vec<u8> {
+    fixture(path).split_inclusive(|b| *b == b'\n').take(2).flatten().copied().collect()
+}
+
+fn rounds(rounds: u32, original: &[u8], check: impl Fn(&[u8])) {
+    let mut state = u64::from(rounds);
+    for _ in 0..rounds {
+        let mut bytes = original.to_vec();
+        mutate(&mut bytes, &mut state);
+        check(&bytes);
     }
 }
 
 #[test]
-fn mutated_parquet_is_read_or_refused() {
-    let original = std::fs::read(repository("fixtures/pinecone/bad/parquet/good.parquet")).expect("the fixture");
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("m.parquet");
-    let mut state = 11;
-    for _ in 0..400 {
-        let mut bytes = original.clone();
-        mutate(&mut bytes, &mut state);
-        std::fs::write(&path, &bytes).expect("written");
-        let open = || std::fs::File::open(&path).expect("it is there");
-        if vec2lance::formats::parquet::footer(open(), "m").is_ok()
-            && let Ok(mut rows) = vec2lance::formats::parquet::Rows::open(open(), "m", 64)
-        {
-            while let Ok(Some(_)) = rows.next_chunk() {}
-        }
+fn mutated_records_are_rows_or_rejects() {
+    for path in [
+        "pinecone/good/index_sparse-small.jsonl",
+        "qdrant/good/points_named-small.jsonl",
+        "chroma/good/collection_gaps-small.jsonl",
+        "weaviate/good/objects_v4-small.jsonl",
+    ] {
+        rounds(300, &few_lines(path), bodies::record);
+    }
+    rounds(2000, b"{\"id\":1,\"vector\":{\"a\":[1,2],\"s\":{\"indices\":[1],\"values\":[2]},\"m\":[[1],[2]]},\"payload\":{\"a\":[null,{}]}}", bodies::record);
+}
+
+#[test]
+fn mutated_documents_are_the_same_at_every_step() {
+    rounds(1000, b"{\"schema\":[{\"name\":\"a\"}],\n\"data\":[{\"a\":\"]\\\"\"},\n[1,{}],7,\"x\"],\"total\":4}", bodies::elements);
+}
+
+#[test]
+fn mutated_numbers_and_settings_are_read_or_refused() {
+    rounds(5000, b"-123.456e-7", bodies::number);
+    for text in [&fixture("../formats/weaviate.toml"), &b"[{\"name\":\"v\",\"type\":101,\"is_primary\":true,\"dimension\":\"8\"}]"[..].to_vec()] {
+        rounds(500, text, |bytes| bodies::settings(&String::from_utf8_lossy(bytes)));
+    }
+}
+
+#[test]
+fn mutated_containers_are_read_or_refused() {
+    for path in ["pinecone/bad/parquet/good.parquet", "pinecone/bad/container/no_content_size.jsonl.zst", "qdrant/good/points-small.jsonl.gz"] {
+        let original = fixture(path);
+        rounds(150, &original[..original.len().min(40_000)], bodies::container);
     }
 }

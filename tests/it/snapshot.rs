@@ -47,10 +47,11 @@ fn a_snapshot_is_read_through_its_manifest() {
     run(folder.path(), &["convert", "snap/points-0.jsonl", "snap/points-1.jsonl.zst", "two.lance"]).expect(0);
 }
 
+type Change = Box<dyn Fn(&mut Value)>;
+
 #[test]
 fn what_differs_from_the_manifest_commits_nothing() {
     let part = |m: &mut Value, key: &str, value: Value| m["collections"][0]["parts"][1][key] = value;
-    type Change = Box<dyn Fn(&mut Value)>;
     let cases: Vec<(Change, i32, &str)> = vec![
         (Box::new(move |m| part(m, "rows", 21.into())), 1, "51"),
         (
