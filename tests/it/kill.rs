@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::tool::{Answer, column, command, made_up, names, run};
+use crate::tool::{Answer, command, count, made_up, names, run};
 
 fn start(folder: &Path, flags: &[&str]) -> Child {
     let mut args = vec!["convert", "points.jsonl", "out.lance", "--index", "ivf_pq"];
@@ -48,7 +48,7 @@ fn delays(rounds: usize, longest: u64) -> Vec<u64> {
 }
 
 /// About 30 MB: 40,000 records, one broken line and one repeated id, so that every file a run may write is written.
-fn dump(folder: &Path) -> usize {
+fn dump(folder: &Path) -> u64 {
     let text = made_up(0, 10_000, 64) + "not JSON\n" + &made_up(10_000, 30_000, 64) + &made_up(5, 1, 64);
     std::fs::write(folder.join("points.jsonl"), text).expect("written");
     40_001
@@ -85,14 +85,14 @@ fn a_kill_at_any_moment_leaves_nothing_or_everything() {
         signal(&child, "-KILL");
         killed += u32::from(child.wait().expect("it ends").code().is_none());
         if dataset.exists() {
-            assert_eq!(column(&dataset, "uuid").len(), rows, "killed after {delay} ms");
+            assert_eq!(count(&dataset), rows, "killed after {delay} ms");
             std::fs::remove_dir_all(&dataset).expect("removed");
         }
     }
     assert!(killed > 5, "only {killed} runs were killed");
     run(folder.path(), &["convert", "points.jsonl", "out.lance"]).expect(1);
     assert_eq!(names(folder.path()), WHOLE);
-    assert_eq!(column(&dataset, "uuid").len(), rows);
+    assert_eq!(count(&dataset), rows);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn an_old_dataset_outlives_the_death_of_the_run_that_should_replace_it() {
         wait(delay);
         signal(&child, "-KILL");
         killed += u32::from(child.wait().expect("it ends").code().is_none());
-        let found = column(&dataset, "uuid").len();
+        let found = count(&dataset);
         assert!(found == 101 || found == rows, "killed after {delay} ms: {found} rows");
         if found == rows {
             run(folder.path(), &old).expect(0);
@@ -118,7 +118,7 @@ fn an_old_dataset_outlives_the_death_of_the_run_that_should_replace_it() {
     }
     assert!(killed > 2, "only {killed} runs were killed");
     run(folder.path(), &["convert", "points.jsonl", "out.lance", "--overwrite"]).expect(1);
-    assert_eq!(column(&dataset, "uuid").len(), rows);
+    assert_eq!(count(&dataset), rows);
     std::fs::remove_file(folder.path().join("old.jsonl")).expect("removed");
     assert_eq!(names(folder.path()), WHOLE);
 }
@@ -176,5 +176,5 @@ fn two_runs_do_not_write_one_dataset() {
     let second = run(folder.path(), &["convert", "points.jsonl", "out.lance"]).expect(2);
     assert!(second.stderr.contains("another run is writing"), "{}", second.stderr);
     Answer::of(&first.wait_with_output().expect("it ends")).expect(1);
-    assert_eq!(column(&folder.path().join("out.lance"), "uuid").len(), 40_001);
+    assert_eq!(count(&folder.path().join("out.lance")), 40_001);
 }

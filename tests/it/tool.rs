@@ -127,6 +127,16 @@ pub(crate) fn column(dataset: &Path, name: &str) -> Vec<Option<String>> {
     opened.texts(&engine, name, &rows).expect("a column of strings")
 }
 
+/// Rows of a dataset that opens and whose first and last row can be read.
+pub(crate) fn count(dataset: &Path) -> u64 {
+    let engine = vec2lance::dataset::Engine::new(2).expect("a runtime");
+    let opened = vec2lance::dataset::commit::open(&engine, dataset).expect("a dataset");
+    let rows = opened.rows(&engine).expect("a count");
+    let ends = opened.texts(&engine, "uuid", &[0, rows - 1]).expect("rows");
+    assert!(ends.iter().all(Option::is_some), "rows without a uuid: {ends:?}");
+    rows
+}
+
 /// A Qdrant-shaped dump of `rows` records with ids from `first`, as JSON lines.
 pub(crate) fn made_up(first: u64, rows: u64, dimension: u64) -> String {
     use std::fmt::Write as _;
