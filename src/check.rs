@@ -2,11 +2,13 @@
 //!
 //! Not a conversion: batches are thrown away. What differs is collected, not stopped at, because the list is the point.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
-use crate::plan::{Input, Plan, PlannedShard, ShardReader};
+use crate::manifest::Part;
+use crate::plan::{Input, Plan, PlannedShard, ShardReader, is_inside, manifest_of};
 use crate::reject::{excerpt, printable};
 use crate::report::{CheckReport, PartCheck};
 use crate::source::checksum::sha256;
@@ -43,24 +45,54 @@ pub fn check(plan: &Plan, stop: &AtomicBool) -> Result<CheckReport> {
     Ok(CheckReport { parts, read, rejected, findings })
 }
 
+/// Holds the files of snapshots against their manifests by size and checksum alone, for dumps so damaged that no plan can be
+/// made of them. `why` is what the plan failed with.
+///
+/// # Errors
+/// None of the dumps is a snapshot.
+pub fn files(dumps: &[PathBuf], why: &Error) -> Result<CheckReport> {
+    let mut parts = Vec::new();
+    for dump in dumps {
+        let Some(manifest) = manifest_of(dump)? else { continue };
+        for promise in manifest.collections.iter().flat_map(|c| &c.parts) {
+            let mut part = PartCheck { name: promise.path.clone(), rows: 0, rejected: 0, bytes: 0, sha256: None, findings: vec![] };
+            // A path that leads elsewhere is named by the plan's error; it is not followed.
+            if is_inside(&promise.path) {
+                compare(&dump.join(&promise.path), Some(promise), &mut part);
+            } else {
+                part.findings.push("lies outside of the snapshot's folder".to_owned());
+            }
+            parts.push(part);
+        }
+    }
+    let mut findings: Vec<String> = parts.iter().flat_map(|p| p.findings.iter().map(move |f| format!("{}: {f}", printable(&p.name)))).collect();
+    findings.push(format!("the records could not be counted: {why}"));
+    Ok(CheckReport { parts, read: 0, rejected: 0, findings })
+}
+
+/// A file against its part's size and checksum.
+fn compare(path: &Path, promise: Option<&Part>, part: &mut PartCheck) {
+    match sha256(path) {
+        Ok((sum, bytes)) => {
+            if let Some(promise) = promise {
+                if bytes != promise.bytes {
+                    part.findings.push(format!("{bytes} bytes, expected {}", promise.bytes));
+                }
+                if !sum.eq_ignore_ascii_case(&promise.sha256) {
+                    part.findings.push(format!("SHA-256 {sum}, expected {}", excerpt(&promise.sha256, 64)));
+                }
+            }
+            part.bytes = bytes;
+            part.sha256 = Some(sum);
+        }
+        Err(error) => part.findings.push(error.to_string()),
+    }
+}
+
 fn check_part(plan: &Plan, input: &Input, shard: &PlannedShard, index: u32, stop: &AtomicBool) -> PartCheck {
     let mut part = PartCheck { name: shard.shard.name.clone(), rows: 0, rejected: 0, bytes: shard.shard.size, sha256: None, findings: vec![] };
     if shard.shard.regular {
-        match sha256(&shard.shard.path) {
-            Ok((sum, bytes)) => {
-                if let Some(promise) = &shard.promise {
-                    if bytes != promise.bytes {
-                        part.findings.push(format!("{bytes} bytes, expected {}", promise.bytes));
-                    }
-                    if !sum.eq_ignore_ascii_case(&promise.sha256) {
-                        part.findings.push(format!("SHA-256 {sum}, expected {}", excerpt(&promise.sha256, 64)));
-                    }
-                }
-                part.bytes = bytes;
-                part.sha256 = Some(sum);
-            }
-            Err(error) => part.findings.push(error.to_string()),
-        }
+        compare(&shard.shard.path, shard.promise.as_ref(), &mut part);
     }
     if let Err(error) = read(plan, input, shard, index, stop, &mut part) {
         part.findings.push(error.to_string());

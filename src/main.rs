@@ -15,7 +15,7 @@ use vec2lance::dataset::index::Order;
 use vec2lance::dataset::{Engine, commit, index};
 use vec2lance::error::{Error, Result, Status};
 use vec2lance::formats::spec::Spec;
-use vec2lance::plan::{Output, plan, staging_path};
+use vec2lance::plan::{Output, check_sizes, plan, staging_path};
 use vec2lance::report::{self, ConvertReport, IndexReport, InspectReport, Table, TerminalProgress};
 use vec2lance::seal::{Seal, seal};
 use vec2lance::{check, pipeline};
@@ -122,8 +122,8 @@ fn print(text: &str) -> Result<Status> {
     Ok(Status::Clean)
 }
 
-/// The folder that a second interrupt, or one during a stage that cannot stop, takes away.
-static STAGING: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// What an interrupt during a stage that cannot stop takes away.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Watches for Ctrl-C and SIGTERM: the first asks the run to stop; if it has not within two seconds, or at the second, the
 /// process cleans up and ends.
@@ -141,8 +141,11 @@ fn watch() -> Result<Arc<AtomicBool>> {
             std::thread::sleep(Duration::from_millis(50));
         }
         std::thread::sleep(Duration::from_secs(2));
-        if let Some(path) = STAGING.lock().ok().and_then(|mut s| s.take()) {
-            pipeline::clean_staging(&path);
+        let unfinished = UNFINISHED.lock().map(|mut u| std::mem::take(&mut *u)).unwrap_or_default();
+        if !unfinished.is_empty() {
+            for path in &unfinished {
+                pipeline::clean(path);
+            }
             report::print_error(&Error::interrupted());
             #[expect(clippy::exit, reason = "the stage under way cannot be asked to stop, and nothing of it is kept")]
             std::process::exit(i32::from(Status::Interrupted.code()));
@@ -157,15 +160,16 @@ fn run_convert(convert: &Convert) -> Result<Status> {
     warn_unsealed(&seal);
     let stop = watch()?;
     let output = Output::of(convert)?;
+    check_sizes(&convert.dumps)?;
     let plan = plan(&convert.dumps, &convert.reading, &convert.indexing, convert.member_relationship)?;
     let engine = Arc::new(Engine::new(plan.budget.threads)?);
     let progress = TerminalProgress::new(plan.shards().map(|(_, s)| s.shard.size).sum());
-    if let Ok(mut staging) = STAGING.lock() {
-        *staging = Some(output.staging.clone());
+    if let Ok(mut unfinished) = UNFINISHED.lock() {
+        *unfinished = output.unfinished();
     }
     let outcome = pipeline::convert(&plan, &output, &engine, &stop, &progress);
-    if let Ok(mut staging) = STAGING.lock() {
-        *staging = None;
+    if let Ok(mut unfinished) = UNFINISHED.lock() {
+        unfinished.clear();
     }
     progress.finish();
     let outcome = outcome?;
@@ -190,7 +194,15 @@ fn warn_unsealed(seal: &Seal) {
 fn run_inspect(inspect: &Inspect) -> Result<Status> {
     warn_unsealed(&seal());
     let stop = watch()?;
-    let plan = plan(&inspect.dumps, &inspect.reading, &inspect.indexing, Relationship::MemberOf)?;
+    let plan = match plan(&inspect.dumps, &inspect.reading, &inspect.indexing, Relationship::MemberOf) {
+        Ok(plan) => plan,
+        Err(why) if inspect.check && inspect.dumps.iter().any(|d| d.join(vec2lance::manifest::FILE).is_file()) => {
+            let found = check::files(&inspect.dumps, &why)?;
+            print(&if inspect.json { report::json(&serde_json::json!({ "check": found })) } else { found.text() })?;
+            return Ok(Status::Findings);
+        }
+        Err(error) => return Err(error),
+    };
     let checked = inspect.check.then(|| check::check(&plan, &stop)).transpose()?;
     let findings = checked.as_ref().is_some_and(|c| !c.findings.is_empty());
     let report = InspectReport::of(&plan, checked);

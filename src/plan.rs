@@ -27,6 +27,7 @@ use crate::source::chunk::Limits;
 use crate::source::find::{self, Shard};
 
 pub use reader::{Held, ShardReader};
+pub use snapshot::{check_sizes, is_inside, load as manifest_of};
 
 /// Everything that `convert` will do.
 #[derive(Debug)]
@@ -182,6 +183,22 @@ impl Output {
     }
 }
 
+impl Output {
+    /// Everything that this run may have under an unfinished name.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<PathBuf> {
+        vec![self.staging.clone(), unfinished(&self.rejects), unfinished(&self.duplicates)]
+    }
+}
+
+/// The name of a file beside the output until the run has ended.
+#[must_use]
+pub fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
 /// The folder in which a dataset is built until it is whole.
 #[must_use]
 pub fn staging_path(dataset: &Path) -> PathBuf {
@@ -317,12 +334,13 @@ fn budget(reading: &Reading) -> Budget {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let threads = reading.threads.map_or(cores, usize::from);
     let memory = reading.memory;
-    // A chunk, its batch and the writer's copy come to about four times the chunk's text.
+    // A chunk, its batch and the writer's copy come to about four times the chunk's text, and 1.5 KB for each row.
     let in_flight = memory / 3;
-    let chunk = in_flight / 4 / (threads as u64 + 2);
-    let chunk = usize::try_from(chunk.clamp(256 << 10, 4 << 20)).unwrap_or(4 << 20);
+    let share = in_flight / (threads as u64 + 2);
+    let chunk = usize::try_from((share / 4).clamp(256 << 10, 4 << 20)).unwrap_or(4 << 20);
     let line = usize::try_from(memory / 4 + (1 << 20)).unwrap_or(usize::MAX);
-    Budget { memory, threads, in_flight, limits: Limits { chunk, line }, map: !reading.no_mmap, window_log: crate::source::stream::window_log(memory) }
+    let rows = usize::try_from((share / 1500).clamp(256, 1 << 20)).unwrap_or(1 << 20);
+    Budget { memory, threads, in_flight, limits: Limits { chunk, line, rows }, map: !reading.no_mmap, window_log: crate::source::stream::window_log(memory) }
 }
 
 /// An input before its content was looked at.

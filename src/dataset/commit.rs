@@ -2,7 +2,6 @@
 //!
 //! Happens in the staging folder; the output appears by a rename of the whole folder (`pipeline.rs`).
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -109,37 +108,38 @@ impl Opened {
         Ok((0..texts.len()).map(|i| texts.is_valid(i).then(|| texts.value(i).to_owned())).collect())
     }
 
+    /// Removes files that no longer belong to the newest version: fragments all of whose rows were deleted, older manifests.
+    ///
+    /// # Errors
+    /// The dataset cannot be read or written.
+    pub fn clean(&self, engine: &Engine) -> Result<()> {
+        let cleaned = engine.block_on(self.dataset.cleanup_old_versions(chrono::TimeDelta::zero(), Some(true), Some(false)));
+        cleaned.map(|_| ()).map_err(|e| lance_error("remove files of deleted rows", &e))
+    }
+
     /// Deletes rows by their offset in the whole dataset, as it was committed.
     ///
     /// # Errors
     /// The disk is full, or the dataset cannot be read.
     pub fn delete(&mut self, engine: &Engine, rows: &RoaringTreemap) -> Result<()> {
         let failed = |e: lance::Error| lance_error("delete the rows that have a duplicate", &e);
-        let mut by_fragment: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-        let fragments = self.dataset.get_fragments();
-        let mut ends = Vec::with_capacity(fragments.len());
-        let mut end = 0u64;
-        for fragment in &fragments {
-            end += fragment.metadata().physical_rows.unwrap_or(0) as u64;
-            ends.push(end);
-        }
-        let mut at = 0;
-        for row in rows {
-            while ends.get(at).is_some_and(|end| row >= *end) {
-                at += 1;
-            }
-            let start = if at == 0 { 0 } else { ends[at - 1] };
-            by_fragment.entry(at).or_default().push(u32::try_from(row - start).unwrap_or(u32::MAX));
-        }
         let mut updated = Vec::new();
         let mut removed = Vec::new();
-        for (at, rows) in by_fragment {
-            let Some(fragment) = fragments.get(at) else { continue };
-            let id = fragment.id() as u64;
-            match engine.block_on(fragment.clone().extend_deletions(rows)).map_err(failed)? {
-                Some(fragment) => updated.push(fragment.metadata().clone()),
-                None => removed.push(id),
+        let mut start = 0u64;
+        // Fragment by fragment, so that only one fragment's rows are held as numbers.
+        for fragment in self.dataset.get_fragments() {
+            let end = start + fragment.metadata().physical_rows.unwrap_or(0) as u64;
+            let mut inside = rows.iter();
+            inside.advance_to(start);
+            let inside: Vec<u32> = inside.take_while(|row| *row < end).map(|row| u32::try_from(row - start).unwrap_or(u32::MAX)).collect();
+            if !inside.is_empty() {
+                let id = fragment.id() as u64;
+                match engine.block_on(fragment.extend_deletions(inside)).map_err(failed)? {
+                    Some(fragment) => updated.push(fragment.metadata().clone()),
+                    None => removed.push(id),
+                }
             }
+            start = end;
         }
         let operation = Operation::Delete { updated_fragments: updated, deleted_fragment_ids: removed, predicate: "duplicate ids".to_owned() };
         let transaction = Transaction::new(self.version(), operation, None);

@@ -46,6 +46,7 @@ pub struct Elements<'f> {
     name: String,
     keys: Vec<String>,
     limit: usize,
+    rows: usize,
     buffer: Vec<u8>,
     at: usize,
     base: u64,
@@ -79,6 +80,7 @@ impl<'f> Elements<'f> {
             name: printable(name),
             keys: keys.to_vec(),
             limit,
+            rows: usize::MAX,
             buffer: Vec::new(),
             at: 0,
             base: 0,
@@ -111,6 +113,13 @@ impl<'f> Elements<'f> {
         Ok(this)
     }
 
+    /// Sets how many elements a chunk may hold; by default, any number.
+    #[must_use]
+    pub fn with_rows(mut self, rows: usize) -> Self {
+        self.rows = rows.max(1);
+        self
+    }
+
     /// The next chunk of about `target` bytes, or `None` when the array and what follows it are read.
     ///
     /// # Errors
@@ -121,7 +130,7 @@ impl<'f> Elements<'f> {
         }
         self.drop_consumed();
         let mut elements = Vec::new();
-        while self.at < target || elements.is_empty() {
+        while (self.at < target && elements.len() < self.rows) || elements.is_empty() {
             match self.skip_space()? {
                 Some(b']') => {
                     self.at += 1;

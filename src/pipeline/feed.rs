@@ -83,6 +83,8 @@ impl Budgeted {
 
 /// A chunk costs about so many times its bytes until it is written: the text, the batch, the writer's pages.
 const COST: u64 = 4;
+/// And each record about so many bytes for what every row has: uuid, links to its header, our own pairs of metadata.
+const ROW: u64 = 1500;
 
 pub(super) fn feed(plan: &Plan, pool: &rayon::ThreadPool, budget: &Budgeted, layout: &Arc<RwLock<Arc<Layout>>>, items: &SyncSender<Item>, stop: &AtomicBool) {
     let mut index = 0u32;
@@ -127,7 +129,7 @@ fn feed_shard(
         }
         let bytes = size(&chunk);
         plain += bytes;
-        let Some(permit) = budget.acquire(bytes * COST) else { return Ok(false) };
+        let Some(permit) = budget.acquire(cost(&chunk)) else { return Ok(false) };
         let (sender, result) = sync_channel(1);
         let (decoder_there, layout) = (Arc::clone(&decoder), Arc::clone(layout));
         pool.spawn(move || {
@@ -143,6 +145,16 @@ fn feed_shard(
     check_package(shard, &reader)?;
     let bytes = if shard.shard.size > 0 { shard.shard.size } else { plain };
     Ok(items.send(Item::End { input: at, bytes }).is_ok())
+}
+
+/// Bytes that a chunk will hold until it is written.
+fn cost(chunk: &Chunk) -> u64 {
+    let rows = match chunk {
+        Chunk::Lines(lines) => memchr::memchr_iter(b'\n', lines.data.bytes()).count(),
+        Chunk::Elements(elements) => elements.elements.len(),
+        Chunk::Rows { batch, .. } => batch.num_rows(),
+    };
+    size(chunk) * COST + rows as u64 * ROW
 }
 
 fn size(chunk: &Chunk) -> u64 {

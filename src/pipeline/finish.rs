@@ -17,6 +17,7 @@ use crate::frame::header::{Header, batch};
 use crate::frame::identity::Collection;
 use crate::frame::schema::{ORIGINAL_ID, schema};
 use crate::reject::{Code, Refusal, Reject, printable};
+use crate::report::count;
 
 impl Run<'_> {
     /// Every record was refused: nothing to write, and the rejects file says why.
@@ -87,13 +88,20 @@ impl Run<'_> {
         let order = Order { kind: self.plan.index, wishes: self.plan.wishes, metric: self.plan.metric, memory: self.plan.budget.memory };
         let (built, index_error) = match build(self.engine, &mut opened, &order) {
             Ok(built) => (Some(built), None),
-            Err(error) => (None, Some(error)),
+            Err(error) => {
+                // None of them was committed, and on a full disk their remains are the last thing wanted.
+                super::stage::clean(&self.output.staging.join("_indices"));
+                (None, Some(error))
+            }
         };
         self.seconds.push(("index", begin.elapsed().as_secs_f64()));
         if stop.load(Ordering::Relaxed) {
             return Err(Error::interrupted());
         }
         self.check_rows(&opened, built.as_ref(), header_rows, lost > 0)?;
+        if lost > 0 {
+            opened.clean(self.engine)?;
+        }
 
         let begin = Instant::now();
         self.progress.stage("flushing to the disk");
@@ -271,11 +279,11 @@ impl Run<'_> {
         let counts = &self.counts;
         let mut findings = Vec::new();
         if counts.rejected > 0 {
-            findings.push(format!("{} of {} records were rejected", counts.rejected, counts.read));
+            findings.push(format!("{} of {} records were rejected", count(counts.rejected), count(counts.read)));
         }
         if counts.deduplicated > 0 && self.output.on_duplicate.is_none() {
             let kept = if rule == OnDuplicate::Last { "last" } else { "first" };
-            findings.push(format!("{} records share an id with another one; the {kept} of each was kept, --on-duplicate decides", counts.deduplicated));
+            findings.push(format!("{} records share an id with another one; the {kept} of each was kept, --on-duplicate decides", count(counts.deduplicated)));
         }
         findings
     }
@@ -283,7 +291,7 @@ impl Run<'_> {
     /// A warning that is no finding: the data are kept as they are.
     pub(super) fn zero_note(counts: &super::Counts, metric: Metric) -> Option<String> {
         (counts.zero_vectors > 0 && metric == Metric::Cosine)
-            .then(|| format!("{} vectors are all zero: cosine cannot rank them, so a search does not return them", counts.zero_vectors))
+            .then(|| format!("all-zero vectors: {}; cosine cannot rank them, so a search does not return them", count(counts.zero_vectors)))
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::plan::unfinished;
 
 /// A file of lines that appears when it is finished.
 #[derive(Debug)]
@@ -19,9 +20,7 @@ impl<'p> Beside<'p> {
     /// Nothing is written before the first line. What a killed run has left under the unfinished name goes; the caller holds
     /// the staging folder, so no other run can be writing it.
     pub(super) fn new(path: &'p Path) -> Self {
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
+        let partial = unfinished(path);
         if partial.is_file() {
             let _ = std::fs::remove_file(&partial);
         }
@@ -29,12 +28,11 @@ impl<'p> Beside<'p> {
     }
 
     pub(super) fn line(&mut self, text: &str) -> Result<()> {
-        let out = match &mut self.out {
-            Some(out) => out,
-            None => {
-                let file = File::create(&self.partial).map_err(|e| Error::io("create", &self.partial, &e))?;
-                self.out.insert(BufWriter::with_capacity(1 << 16, file))
-            }
+        let out = if let Some(out) = &mut self.out {
+            out
+        } else {
+            let file = File::create(&self.partial).map_err(|e| Error::io("create", &self.partial, &e))?;
+            self.out.insert(BufWriter::with_capacity(1 << 16, file))
         };
         writeln!(out, "{text}").map_err(|e| Error::io("write", &self.partial, &e))
     }

@@ -81,9 +81,9 @@ impl Drop for Staging {
     }
 }
 
-/// Takes a staging folder away; for the moment in which nothing more can be reported.
+/// Takes away what is unfinished, folder or file; for moments in which nothing more can be reported.
 pub fn clean(path: &Path) {
-    let _ = fs::remove_dir_all(path);
+    let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
 }
 
 #[cfg(target_os = "linux")]

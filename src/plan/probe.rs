@@ -63,7 +63,8 @@ pub(super) fn input(
     let mut schema = draft.schema;
     let mut package_name = None;
     if let Some(first) = &first {
-        let info = package_info(first, &looked, &spec, &keys, budget)?;
+        let named = reading.collection.is_some() || draft.given.is_some();
+        let info = package_info(first, &looked, &spec, named, &keys, budget)?;
         if let Some(text) = info.get("schema").filter(|_| spec.package) {
             schema = Some(text.clone());
         }
@@ -255,13 +256,12 @@ fn tell(first: &First, known: &[Spec], reading: &Reading, shown: &str) -> Result
     Ok((spec.clone(), "no other layout's keys".to_owned()))
 }
 
-/// Fields beside a package's records; reads the whole shard if they come after the records.
-fn package_info(first: &First, looked: &[Looked], spec: &Spec, keys: &[String], budget: &Budget) -> Result<BTreeMap<String, String>> {
+/// Fields beside a package's records; reads the whole shard if what is wanted of them comes after the records.
+fn package_info(first: &First, looked: &[Looked], spec: &Spec, named: bool, keys: &[String], budget: &Budget) -> Result<BTreeMap<String, String>> {
     let l = &looked[first.at];
-    if !spec.package || l.framing != Framing::Document || first.info.contains_key("schema") {
-        return Ok(first.info.clone());
-    }
-    if l.opened.is_some() {
+    let known = first.info.contains_key("schema") && (named || first.info.contains_key("collection_name"));
+    // Keys have no order: the name usually comes after the records. A pipe cannot be read ahead.
+    if !spec.package || l.framing != Framing::Document || known || l.opened.is_some() {
         return Ok(first.info.clone());
     }
     let mut reader = open(&l.shard, l.framing, 0, keys, budget, None)?;

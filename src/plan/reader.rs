@@ -103,7 +103,7 @@ pub(super) fn open(shard: &Shard, framing: Framing, batch_rows: usize, keys: &[S
                 buffer.append(&mut opened.head);
                 Ok(opened.ended)
             };
-            let elements = Elements::open(Box::new(fill), &shard.name, keys, budget.limits.line)?;
+            let elements = Elements::open(Box::new(fill), &shard.name, keys, budget.limits.line)?.with_rows(budget.limits.rows);
             Ok(ShardReader::Elements { elements: Box::new(elements), target: budget.limits.chunk })
         }
     }

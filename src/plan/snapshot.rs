@@ -14,7 +14,7 @@ use crate::source::find::{self, Shard};
 ///
 /// # Errors
 /// It cannot be read, is damaged, or of a version that this program does not know.
-pub(super) fn load(dump: &Path) -> Result<Option<Manifest>> {
+pub fn load(dump: &Path) -> Result<Option<Manifest>> {
     let path = dump.join(FILE);
     if !path.is_file() {
         return Ok(None);
@@ -38,10 +38,40 @@ pub(super) fn load(dump: &Path) -> Result<Option<Manifest>> {
     serde_json::from_value(value).map(Some).map_err(|e| damaged(&e))
 }
 
+/// Whether a part's path stays in the snapshot's folder.
+#[must_use]
+pub fn is_inside(path: &str) -> bool {
+    !path.is_empty() && Path::new(path).components().all(|c| matches!(c, Component::Normal(_)))
+}
+
+/// Compares the sizes of all parts with their manifests, before the first of them is read: a part that is cut off should be
+/// known now and not after hours.
+///
+/// # Errors
+/// A part of another size (status 1), or a manifest that cannot be read.
+pub fn check_sizes(dumps: &[std::path::PathBuf]) -> Result<()> {
+    for dump in dumps {
+        let Some(manifest) = load(dump)? else { continue };
+        for part in manifest.collections.iter().flat_map(|c| &c.parts) {
+            // A part that is missing, or that lies elsewhere, is an error of the plan's.
+            if !is_inside(&part.path) {
+                continue;
+            }
+            let Ok(meta) = std::fs::metadata(dump.join(&part.path)) else { continue };
+            if meta.len() != part.bytes {
+                let name = printable(&part.path);
+                return Err(Error::finding(format!("{name}: {} bytes, expected {} by the manifest; nothing was committed", meta.len(), part.bytes))
+                    .help("copy the part again; `vec2lance inspect --check` lists every part that differs"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// One draft for each entry.
 ///
 /// # Errors
-/// A part is missing, of another size, or leaves the snapshot's folder.
+/// A part is missing, or leaves the snapshot's folder.
 pub(super) fn drafts(dump: &Path, manifest: &Manifest, chosen: Option<&(Spec, String)>, notes: &mut Vec<String>) -> Result<Vec<Draft>> {
     for skipped in &manifest.skipped {
         let namespace = skipped.namespace.as_deref().map(|n| format!("/{}", excerpt(n, 40))).unwrap_or_default();
@@ -55,22 +85,12 @@ pub(super) fn drafts(dump: &Path, manifest: &Manifest, chosen: Option<&(Spec, St
         };
         let mut shards = Vec::new();
         for part in &entry.parts {
-            let inside = Path::new(&part.path);
-            if part.path.is_empty() || inside.components().any(|c| !matches!(c, Component::Normal(_))) {
+            if !is_inside(&part.path) {
                 return Err(Error::new(format!("{FILE}: the part \"{}\" lies outside of the snapshot's folder", excerpt(&part.path, 80)))
                     .help("this manifest was not written by vec2lance-export; do not trust it"));
             }
-            let path = dump.join(inside);
+            let path = dump.join(&part.path);
             let shard: Shard = find::shard(path, part.path.clone(), None)?;
-            if shard.size != part.bytes {
-                return Err(Error::finding(format!(
-                    "{}: {} bytes, expected {} by the manifest; nothing was committed",
-                    printable(&part.path),
-                    shard.size,
-                    part.bytes
-                ))
-                .help("copy the part again; `vec2lance inspect --check` lists every part that differs"));
-            }
             shards.push((shard, Some(part.clone())));
         }
         let rows: u64 = entry.parts.iter().map(|p| p.rows).sum();

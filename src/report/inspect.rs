@@ -160,14 +160,25 @@ impl InspectReport {
             ),
         );
         table.list("note", &self.notes);
+        let mut text = table.finish();
         if let Some(check) = &self.check {
-            table.row("checked", &format!("{}, {} of them would be rejected", plural(check.read, "record"), count(check.rejected)));
-            for part in &check.parts {
-                let state = if part.findings.is_empty() { "ok".to_owned() } else { part.findings.join("; ") };
-                table.row("", &format!("{}: {}, {}", printable(&part.name), plural(part.rows, "record"), state));
-            }
-            table.list("FINDING", &check.findings);
+            text.push_str(&check.text());
         }
+        text
+    }
+}
+
+impl CheckReport {
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut table = Table::default();
+        table.row("checked", &format!("{}, {} of them would be rejected", plural(self.read, "record"), count(self.rejected)));
+        for part in &self.parts {
+            let state = if part.findings.is_empty() { "ok".to_owned() } else { part.findings.join("; ") };
+            table.row("", &format!("{}: {}, {}", printable(&part.name), plural(part.rows, "record"), state));
+        }
+        table.list("FINDING", &self.findings);
         table.finish()
     }
 }

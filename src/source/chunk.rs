@@ -4,7 +4,7 @@
 
 use std::fs::File;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::find::Shard;
 use super::magic::Encoding;
@@ -53,13 +53,15 @@ pub struct LineChunk {
     pub oversize: Option<u64>,
 }
 
-/// How large chunks and lines may be, in bytes.
+/// How large chunks (bytes and lines) and lines (bytes) may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of a chunk, unless one line is longer.
     pub chunk: usize,
     /// Longest line accepted.
     pub line: usize,
+    /// Lines of a chunk: a row costs memory of its own, however short its line.
+    pub rows: usize,
 }
 
 /// Bytes kept of a line that is too long, for the rejects file.
@@ -144,6 +146,12 @@ fn mapped(file: &File, size: u64, name: &str, offset: u64, limits: Limits) -> Re
         }
         let window = Window::map(file, offset, window_length)
             .map_err(|e| Error::new(format!("cannot map {} at byte {offset}: {e}", printable(name))).help("try --no-mmap"))?;
+        if let Some(end) = memchr_iter(b'\n', &window).nth(limits.rows - 1)
+            && ((end + 1) as u64) < rest
+        {
+            let data = ChunkData::Mapped(MappedBytes { window, length: end + 1 });
+            return Ok(Some((LineChunk { offset, data, last: false, oversize: None }, end as u64 + 1)));
+        }
         if window_length as u64 == rest {
             let data = ChunkData::Mapped(MappedBytes { window, length: window_length });
             return Ok(Some((LineChunk { offset, data, last: true, oversize: None }, rest)));
@@ -186,6 +194,13 @@ fn streamed(stream: &mut Stream, carry: &mut Vec<u8>, ended: &mut bool, offset: 
         if !*ended && data.len() < target {
             let wanted = target - data.len();
             *ended = stream.fill(&mut data, wanted)?;
+        }
+        if let Some(end) = memchr_iter(b'\n', &data).nth(limits.rows - 1)
+            && (end + 1 < data.len() || !*ended)
+        {
+            *carry = data.split_off(end + 1);
+            let consumed = data.len() as u64;
+            return Ok(Some((LineChunk { offset, data: ChunkData::Owned(data), last: false, oversize: None }, consumed)));
         }
         if *ended {
             if data.is_empty() {
@@ -266,9 +281,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_chunk_size_gives_the_same_lines(text in "[a-c\n]{0,200}", chunk in 1usize..40, map in any::<bool>()) {
-            let whole = lines_of(text.as_bytes(), Limits { chunk: 1 << 20, line: 1 << 20 }, false);
-            let parts = lines_of(text.as_bytes(), Limits { chunk, line: 1 << 20 }, map);
+        fn any_chunk_size_gives_the_same_lines(text in "[a-c\n]{0,200}", chunk in 1usize..40, rows in 1usize..9, map in any::<bool>()) {
+            let whole = lines_of(text.as_bytes(), Limits { chunk: 1 << 20, line: 1 << 20, rows: 1 << 20 }, false);
+            let parts = lines_of(text.as_bytes(), Limits { chunk, line: 1 << 20, rows }, map);
             prop_assert_eq!(&whole, &parts);
             let joined: Vec<u8> = parts.into_iter().flat_map(|(_, line, _)| line).collect();
             prop_assert_eq!(joined, text.as_bytes());
@@ -279,7 +294,7 @@ mod tests {
     fn an_over_long_line_is_passed_over_and_the_next_one_is_whole() {
         for map in [false, true] {
             let text = format!("ab\n{}\ncd\n{}", "x".repeat(5000), "y".repeat(3000));
-            let limits = Limits { chunk: 16, line: 64 };
+            let limits = Limits { chunk: 16, line: 64, rows: 9 };
             let lines = lines_of(text.as_bytes(), limits, map);
             let shape: Vec<_> = lines.iter().map(|(at, line, over)| (*at, line.len(), *over)).collect();
             assert_eq!(shape, [(0, 3, None), (3, 0, Some(5000)), (5004, 3, None), (5007, 0, Some(3000))], "map {map}");

@@ -79,8 +79,8 @@ fn check_all(cases: &[Case]) {
     assert!(problems.is_empty(), "{} of {} datasets:\n{}", problems.len(), cases.len(), problems.join("\n"));
 }
 
-/// The flags that the program and the check share: field names and the choice of the main vector.
-fn shared(entry: &Value) -> Vec<String> {
+/// The flags that both the program and the check take: field names and the choice of the main vector.
+fn both(entry: &Value) -> Vec<String> {
     flags(entry).into_iter().map(str::to_owned).collect()
 }
 
@@ -93,9 +93,9 @@ fn contextframe_accepts_every_good_fixture() {
     let mut cases = Vec::new();
     for (format, expected) in expectations() {
         for (name, entry) in expected["good"].as_object().into_iter().flatten() {
-            let mut convert = shared(entry);
+            let mut convert = both(entry);
             convert.extend(owned(&["--member-relationship", "reference"]));
-            let mut accept = shared(entry);
+            let mut accept = both(entry);
             accept.push("--can-update".into());
             cases.push(Case { dump: repository("fixtures").join(&format).join("good").join(name), source: format.clone(), convert, accept });
         }
@@ -131,8 +131,8 @@ fn the_rows_of_bad_fixtures_are_the_good_records() {
                 continue;
             }
             let mut convert = owned(&["--from", &format]);
-            convert.extend(shared(entry));
-            let mut accept = shared(entry);
+            convert.extend(both(entry));
+            let mut accept = both(entry);
             accept.push("--skip-writes".into());
             cases.push(Case { dump: repository("fixtures").join(&format).join("bad").join(name), source: format.clone(), convert, accept });
         }

@@ -1,4 +1,5 @@
 //! No internet socket: by the kernel's filter, in a network namespace without a network, and under strace where it is installed.
+//! Nothing else about Linux stands here.
 #![cfg(target_os = "linux")]
 
 use std::process::{Command, Stdio};

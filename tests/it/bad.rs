@@ -1,11 +1,12 @@
 //! Every bad fixture has the outcome of `expect.json`: status, rejected places, words of the message, and nothing left behind.
 //! Bad input that is made on the fly stands in `made.rs`; which rows the dataset holds is checked in `acceptance.rs`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::tool::{Converted, expectations, flags, names, repository};
+use crate::tool::{Converted, column, expectations, flags, names, repository};
 
 /// Files below a folder, as paths from it.
 fn files(folder: &Path, below: &str) -> Vec<String> {
@@ -113,6 +114,23 @@ fn check(format: &str, dump: &Path, expected: &Value, base: &Value) -> Vec<Strin
         || report["rejects_by_code"].as_object().map(|c| c.values().filter_map(Value::as_u64).sum()) != Some(rejects.len() as u64)
     {
         wrong(format!("{} rejects in the file, {} and {} in the report", rejects.len(), report["rejected"], report["rejects_by_code"]));
+    }
+    if let Some(dimension) = expected["dimension"].as_u64()
+        && report["vectors"][0]["kind"] != format!("dense, {dimension} dimensions")
+    {
+        wrong(format!("{}, expected {dimension} dimensions", report["vectors"][0]["kind"]));
+    }
+    if let Some(line) = expected["kept_line"].as_u64()
+        && run.lines("out.duplicates.jsonl").iter().any(|d| d["kept"]["line"] != line)
+    {
+        wrong(format!("kept {:?}, expected line {line}", run.lines("out.duplicates.jsonl")));
+    }
+    if let Some(ids) = expected["good_ids"].as_array().filter(|ids| !ids.is_empty()) {
+        let found: BTreeSet<String> = column(&run.path("out.lance"), "x_original_id").into_iter().flatten().collect();
+        let ids: BTreeSet<String> = ids.iter().map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).collect();
+        if found != ids {
+            wrong(format!("the dataset has {found:?}, expected {ids:?}"));
+        }
     }
     let sum = ["written", "rejected", "deduplicated"].iter().filter_map(|k| report[*k].as_u64()).sum::<u64>();
     if report["read"].as_u64() != Some(sum) {

@@ -48,16 +48,23 @@ fn what_cannot_run_says_so_in_one_line_and_is_status_2() {
 #[test]
 fn wrong_flags_are_status_2() {
     let folder = folder();
+    let mut texts = String::new();
     for args in [
         &["convert"][..],
         &["convert", "points.jsonl"],
         &["convert", "--nope", "points.jsonl", "out.lance"],
         &["convert", "--memory", "1MiB", "points.jsonl", "out.lance"],
+        &["convert", "--max-rejects", "101%", "points.jsonl", "out.lance"],
+        &["convert", "--threads", "0", "points.jsonl", "out.lance"],
+        &["convert", "--index", "hnsw", "points.jsonl", "out.lance"],
         &["nope"],
     ] {
         let answer = run(folder.path(), args).expect(2);
-        assert!(answer.stderr.starts_with("error: ") || answer.stderr.contains("Usage:"), "{}", answer.stderr);
+        assert_eq!(answer.stdout, "", "{args:?}");
+        let _ = writeln!(texts, "$ vec2lance {}\n{}", args.join(" "), answer.stderr);
     }
+    assert_eq!(names(folder.path()), ["points.jsonl"]);
+    insta::assert_snapshot!("wrong-flags", texts);
 }
 
 #[test]
@@ -108,6 +115,15 @@ fn the_report_is_the_same_on_stdout_and_on_disk() {
     }
     assert_eq!(report["inputs"][0]["detected_by"], "keys id, vector, payload");
     assert!(report["index"]["why"].as_array().is_some_and(|w| !w.is_empty()));
+    for args in [
+        &["inspect", "points.jsonl", "--json"][..],
+        &["inspect", "--check", "points.jsonl", "--json"],
+        &["formats", "--json"],
+        &["index", "out.lance", "--json"],
+    ] {
+        let answer = run(folder.path(), args).expect(0);
+        assert!(serde_json::from_str::<serde_json::Value>(&answer.stdout).is_ok(), "{args:?}: {}", answer.stdout);
+    }
 }
 
 #[test]

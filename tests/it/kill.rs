@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::tool::{Answer, command, count, made_up, names, run};
 
 fn start(folder: &Path, flags: &[&str]) -> Child {
-    let mut args = vec!["convert", "points.jsonl", "out.lance", "--index", "ivf_pq"];
+    let mut args = vec!["convert", "points.jsonl", "out.lance", "--index", "ivf_pq", "--sub-vectors", "8"];
     args.extend(flags);
     command(folder, &args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts")
 }
@@ -78,7 +78,7 @@ fn a_kill_at_any_moment_leaves_nothing_or_everything() {
     let rows = dump(folder.path());
     let dataset = folder.path().join("out.lance");
     let mut killed = 0;
-    for delay in delays(16, measure(folder.path())) {
+    for delay in delays(12, measure(folder.path())) {
         // Each run meets what the one before has left.
         let mut child = start(folder.path(), &[]);
         wait(delay);
@@ -105,7 +105,7 @@ fn an_old_dataset_outlives_the_death_of_the_run_that_should_replace_it() {
     let dataset = folder.path().join("out.lance");
     run(folder.path(), &old).expect(0);
     let mut killed = 0;
-    for delay in delays(8, longest) {
+    for delay in delays(6, longest) {
         let mut child = start(folder.path(), &["--overwrite"]);
         wait(delay);
         signal(&child, "-KILL");
@@ -143,7 +143,7 @@ fn an_interrupt_at_any_moment_is_130_and_leaves_nothing() {
     dump(folder.path());
     let longest = measure(folder.path());
     let mut interrupted = 0;
-    for (round, delay) in delays(12, longest).into_iter().enumerate() {
+    for (round, delay) in delays(10, longest).into_iter().enumerate() {
         let mut child = start(folder.path(), &[]);
         // Before that, the program has not asked for the signal yet, and dies of it as any program does.
         assert!(made(&mut child, &folder.path().join("out.lance.partial")), "the run ended before it began to write");

@@ -60,7 +60,7 @@ fn a_dump_cut_at_any_byte_is_a_reject_or_an_error_and_never_a_wrong_count() {
     for cut in 0..=TWO.len() {
         let run = converted(&TWO.as_bytes()[..cut], "cut.jsonl", &["--from", "qdrant", "--index", "none"]);
         let rest = String::from_utf8_lossy(&TWO.as_bytes()[..cut]).rsplit('\n').next().map(str::to_owned).unwrap_or_default();
-        let lines = TWO.as_bytes()[..cut].iter().filter(|b| **b == b'\n').count() as u64;
+        let lines = memchr::memchr_iter(b'\n', &TWO.as_bytes()[..cut]).count() as u64;
         assert!(!run.answer.says("panicked"), "cut at {cut}: {:?}", run.answer);
         match run.answer.status {
             Some(2) => assert!(cut == 0 && run.left().is_empty(), "cut at {cut}: {:?}", run.answer),
@@ -149,10 +149,11 @@ fn what_cannot_be_listed_or_read_is_an_error_of_one_line() {
         use std::os::unix::fs::PermissionsExt;
         let rights = |mode| std::fs::set_permissions(&dump, std::fs::Permissions::from_mode(mode)).expect("set");
         rights(0o000);
-        // Root may read everything.
         if std::fs::read_dir(&dump).is_err() {
             let answer = run(folder.path(), &["convert", "dump", "out.lance"]).expect(2);
             assert!(answer.says("permission denied"), "{answer:?}");
+        } else {
+            println!("note: root may read every folder; one that cannot be read is not tested here");
         }
         rights(0o755);
     }

@@ -108,7 +108,9 @@ fn many_chunks_give_the_rows_of_one() {
     let text = crate::tool::made_up(0, 20_000, 60) + &crate::tool::made_up(500, 100, 60) + "broken\n" + &crate::tool::made_up(30_000, 10, 60);
     let small = converted(folder.path(), "a.jsonl", text.as_bytes(), &["--memory", "128MiB", "--threads", "4"]);
     let large = converted(folder.path(), "a.jsonl", text.as_bytes(), &["--memory", "4GiB", "--threads", "1", "--no-mmap"]);
-    assert_eq!(rows(&small), rows(&large));
+    for name in ["uuid", "x_source_payload"] {
+        assert_eq!(column(&small.path("out.lance"), name), column(&large.path("out.lance"), name));
+    }
     for run in [&small, &large] {
         let report = run.report();
         assert_eq!((&report["written"], &report["deduplicated"], &report["rejected"]), (&20_010.into(), &100.into(), &1.into()));
