@@ -21,9 +21,10 @@ impl VectorKind {
     /// Short text for reports: `dense, 384 dimensions`.
     #[must_use]
     pub fn describe(self) -> String {
+        let values = |d: usize| format!("{d} dimension{}", if d == 1 { "" } else { "s" });
         match self {
-            Self::Dense(d) => format!("dense, {d} dimensions"),
-            Self::Multi(d) => format!("multi-vector, {d} dimensions"),
+            Self::Dense(d) => format!("dense, {}", values(d)),
+            Self::Multi(d) => format!("multi-vector, {}", values(d)),
             Self::Sparse => "sparse".to_owned(),
         }
     }

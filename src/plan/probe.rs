@@ -165,7 +165,7 @@ fn first_chunk(looked: &mut [Looked], keys: &[String], budget: &Budget) -> Resul
         if let Some(opened) = &l.opened {
             // A pipe cannot be read twice: a copy of its head stands in for it.
             if let Some(chunk) = chunk_of_head(opened, l.framing, &l.shard, keys, budget)? {
-                return Ok(Some(First { info: BTreeMap::new(), at, ..chunk }));
+                return Ok(Some(First { at, ..chunk }));
             }
             continue;
         }

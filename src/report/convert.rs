@@ -122,7 +122,7 @@ impl VectorReport {
         let main = Self {
             name: layout.main.clone().unwrap_or_else(|| "default".to_owned()),
             column: "vector".to_owned(),
-            kind: format!("dense, {} dimensions", layout.dimension),
+            kind: crate::frame::vectors::VectorKind::Dense(layout.dimension).describe(),
         };
         let others = layout.others.iter().map(|v| Self { name: v.name.clone(), column: v.column.clone(), kind: v.kind.describe() });
         std::iter::once(main).chain(others).collect()

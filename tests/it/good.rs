@@ -73,3 +73,13 @@ fn a_vector_that_only_late_records_have_gets_its_column() {
     assert_eq!(report["written"], 9001);
     assert_eq!(report["rejected"], 0);
 }
+
+#[test]
+fn a_package_in_a_pipe_is_read_by_its_schema() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dump = std::fs::File::open(repository("fixtures/milvus/good/package-small.json")).expect("the fixture");
+    let output = crate::tool::command(folder.path(), &["convert", "-", "out.lance"]).stdin(dump).output().expect("it starts");
+    let answer = crate::tool::Answer::of(&output).expect(0);
+    assert!(answer.stdout.contains("beside the records)"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("24 records, and 1 collection header"), "{}", answer.stdout);
+}
