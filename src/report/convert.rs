@@ -16,7 +16,7 @@ use crate::seal::Seal;
 pub struct ConvertReport {
     /// Version of the program.
     pub vec2lance: &'static str,
-    /// 0 or 1: the exit status.
+    /// The exit status: 0, 1, or 2 where the rows are whole and an index is not.
     pub status: u8,
     /// The dataset; null if none was written.
     pub dataset: Option<String>,
@@ -205,7 +205,7 @@ impl ConvertReport {
         }
         Self {
             vec2lance: env!("CARGO_PKG_VERSION"),
-            status: u8::from(!outcome.findings.is_empty()),
+            status: if outcome.index_error.is_some() { 2 } else { u8::from(!outcome.findings.is_empty()) },
             dataset: outcome.version.map(|_| output.dataset.display().to_string()),
             dataset_version: outcome.version,
             inputs: plan.inputs.iter().zip(&counts.per_input).map(|(i, read)| InputReport::of(i, *read)).collect(),
