@@ -344,11 +344,10 @@ fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, Vector
     };
     let failed = |e: arrow_schema::ArrowError| Error::new(format!("{}: cannot be decoded: {e}", printable(&input.dump)));
     let mut sampled = 0;
-    let mut found = false;
     if let Some(first) = first {
         let at = first.at;
         let decoder = input.decoder(&input.shards[at], u32::try_from(at).unwrap_or(0))?;
-        found = note(decoder.decode(&first.chunk, &probe).map_err(failed)?, &mut sampled);
+        let mut found = note(decoder.decode(&first.chunk, &probe).map_err(failed)?, &mut sampled);
         for (index, shard) in input.shards.iter().enumerate().skip(at) {
             if found || !shard.shard.regular {
                 break;
@@ -369,7 +368,6 @@ fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, Vector
     }
     input.sampled = sampled;
     vectors.inputs.push((printable(&input.dump), met));
-    let _ = found;
     Ok(())
 }
 
