@@ -213,7 +213,10 @@ pub enum IndexKindArg {
     /// A graph over scalar-quantised vectors.
     #[value(name = "ivf_hnsw_sq")]
     IvfHnswSq,
-    /// No vector index.
+    /// Full text and scalar indices only.
+    #[value(name = "no_vector")]
+    NoVector,
+    /// No index of any kind; `vec2lance index` can build them later.
     None,
 }
 
@@ -224,6 +227,7 @@ impl From<IndexKindArg> for IndexKind {
             IndexKindArg::IvfPq => Self::IvfPq,
             IndexKindArg::IvfFlat => Self::IvfFlat,
             IndexKindArg::IvfHnswSq => Self::IvfHnswSq,
+            IndexKindArg::NoVector => Self::NoVector,
             IndexKindArg::None => Self::None,
         }
     }

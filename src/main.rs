@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 fn prepare(cli: &Cli) {
     let (threads, temporary, memory) = match &cli.command {
         Command::Convert(c) => (c.reading.threads, Some(staging_path(&c.out)), c.reading.memory),
-        Command::Index(i) => (i.threads, Some(i.dataset.clone()), i.memory),
+        Command::Index(i) => (i.threads, Some(pipeline::Scratch::path(&i.dataset)), i.memory),
         _ => (None, None, 1 << 30),
     };
     let threads = threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
@@ -214,8 +214,13 @@ fn run_index(args: &Index) -> Result<Status> {
     let started = Instant::now();
     warn_unsealed(&seal());
     let threads = args.threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
-    let engine = Engine::new(threads)?;
+    let engine = Arc::new(Engine::new(threads)?);
     let mut opened = commit::open(&engine, &args.dataset)?;
+    let _stop = watch()?;
+    let scratch = pipeline::Scratch::create(&args.dataset)?;
+    if let Ok(mut unfinished) = UNFINISHED.lock() {
+        unfinished.push(pipeline::Scratch::path(&args.dataset));
+    }
     let (metric, metric_from) = match args.indexing.metric {
         Some(metric) => (metric, "asked for: --metric".to_owned()),
         None => match opened.metric(&engine)? {
@@ -227,6 +232,10 @@ fn run_index(args: &Index) -> Result<Status> {
     let wishes = Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits };
     let order = Order { kind: indexing.index.into(), wishes, metric, memory: args.memory };
     let built = index::build(&engine, &mut opened, &order)?;
+    if let Ok(mut unfinished) = UNFINISHED.lock() {
+        unfinished.clear();
+    }
+    drop(scratch);
     let report = IndexReport::of(&built, metric.name());
     if args.json {
         return print(&report::json(&report));

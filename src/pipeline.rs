@@ -31,7 +31,7 @@ use crate::reject::printable;
 
 use feed::{Budgeted, Item};
 use log::Beside;
-pub use stage::clean;
+pub use stage::{Scratch, clean};
 
 /// Where the user can follow the run.
 pub trait Progress: Send + Sync {

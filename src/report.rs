@@ -60,6 +60,9 @@ impl IndexReport {
     /// One line: `IVF_PQ, cosine, 7 partitions, 192 sub-vectors, 8 bits, over 63,666 vectors`.
     #[must_use]
     pub fn line(&self) -> String {
+        if self.names.is_empty() {
+            return "none".to_owned();
+        }
         if self.index_type == "none" {
             return "no vector index".to_owned();
         }

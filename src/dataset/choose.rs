@@ -50,7 +50,9 @@ pub enum IndexKind {
     IvfFlat,
     /// A graph over scalar-quantised vectors.
     IvfHnswSq,
-    /// No vector index.
+    /// No vector index, but full text and scalar ones.
+    NoVector,
+    /// No index of any kind.
     None,
 }
 
@@ -68,7 +70,7 @@ pub struct Wishes {
 /// The index that will be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// `IVF_PQ`, `IVF_FLAT`, `IVF_HNSW_SQ`; `None` builds no vector index.
+    /// `IVF_PQ`, `IVF_FLAT`, `IVF_HNSW_SQ`; `NoVector` and `None` build no vector index.
     pub kind: IndexKind,
     /// Partitions.
     pub partitions: usize,
@@ -88,7 +90,7 @@ impl Choice {
             IndexKind::IvfPq => "IVF_PQ",
             IndexKind::IvfFlat => "IVF_FLAT",
             IndexKind::IvfHnswSq => "IVF_HNSW_SQ",
-            IndexKind::Auto | IndexKind::None => "none",
+            IndexKind::Auto | IndexKind::NoVector | IndexKind::None => "none",
         }
     }
 }
@@ -109,12 +111,15 @@ const LARGE_PARTITION: u64 = 32_768;
 /// A parameter of the user's that cannot work with this dimension or number of vectors.
 pub fn choose(kind: IndexKind, wishes: Wishes, usable: u64, dimension: usize) -> Result<Choice> {
     let mut why = Vec::new();
-    let none = |reason: String| Choice { kind: IndexKind::None, partitions: 0, sub_vectors: 0, bits: 0, why: vec![reason] };
+    let none = |kind, reason: &str| Choice { kind, partitions: 0, sub_vectors: 0, bits: 0, why: vec![reason.to_owned()] };
     if kind == IndexKind::None {
-        return Ok(none("asked for: --index none".to_owned()));
+        return Ok(none(kind, "asked for: --index none; `vec2lance index` builds them later"));
+    }
+    if kind == IndexKind::NoVector {
+        return Ok(none(kind, "asked for: --index no_vector"));
     }
     if usable == 0 {
-        return Ok(none("no record has a vector".to_owned()));
+        return Ok(none(IndexKind::NoVector, "no record has a vector"));
     }
     let mut kind = match kind {
         IndexKind::Auto if usable > PQ_FROM => {
@@ -191,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_rule_of_the_guide() {
-        assert_eq!(auto(0, 8).kind, IndexKind::None);
+        assert_eq!(auto(0, 8).kind, IndexKind::NoVector);
         let small = auto(100_000, 384);
         assert_eq!((small.kind, small.partitions), (IndexKind::IvfFlat, 1));
         let large = auto(100_001, 384);

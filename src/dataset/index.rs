@@ -3,10 +3,13 @@
 //! Not the choice of parameters ([`super::choose`]) and not their training (`train.rs`). Every index is checked after
 //! it was built, because Lance registers an untrained placeholder without an error when rows are too few.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow_array::Float32Array;
+use arrow_array::{FixedSizeListArray, Float32Array};
+use arrow_schema::{DataType, Field};
+use futures::{FutureExt, StreamExt};
 use lance::Dataset;
 use lance::dataset::CommitBuilder;
 use lance::dataset::transaction::{Operation, Transaction};
@@ -21,11 +24,13 @@ use lance_index::{IndexParams, IndexType};
 use lance_linalg::distance::DistanceType;
 use lance_table::format::IndexMetadata;
 
+use super::canonical::sort_metadata;
 use super::choose::{Choice, IndexKind, Metric, Wishes, choose};
 use super::commit::Opened;
+use super::encode::encode;
 use super::sample::survey;
-use super::train::{sample_limit, train};
-use super::{Engine, lance_error};
+use super::train::{Models, sample_limit, train};
+use super::{Engine, lance_error, uri};
 use crate::error::{Error, Result};
 
 /// What to build.
@@ -72,33 +77,56 @@ const SCALAR: [(&str, BuiltinIndexType); 11] = [
     ("tags", BuiltinIndexType::LabelList),
 ];
 const FULL_TEXT: [&str; 2] = ["text_content", "title"];
+const VECTOR_INDEX: &str = "vector_idx";
+/// `--memory` from which the vector index is built beside the others.
+const SIDE_BY_SIDE: u64 = 512 << 20;
 
-/// Builds all indices and commits them together. Indices of the same names are replaced.
+/// Builds all indices and commits them together. Indices of the same names are replaced. With [`IndexKind::None`], those that
+/// this function would build are dropped instead.
 ///
 /// # Errors
 /// The disk is full, a parameter cannot work, or an index came out untrained.
-pub fn build(engine: &Engine, opened: &mut Opened, order: &Order) -> Result<Built> {
+pub fn build(engine: &Arc<Engine>, opened: &mut Opened, order: &Order) -> Result<Built> {
     let started = std::time::Instant::now();
-    let budget = order.memory / 4;
+    let rows = opened.rows(engine)?;
     let dimension = dimension(&opened.dataset)?;
     // The first pass must know how much to sample; the upper bound on partitions is known from the rows.
-    let rows = opened.rows(engine)?;
     let ahead = choose(order.kind, order.wishes, rows, dimension)?;
-    let survey = if order.kind == IndexKind::None {
-        super::sample::Survey { dimension, ..Default::default() }
-    } else {
-        survey(engine, opened, sample_limit(ahead.partitions, ahead.bits, dimension, budget / 2), order.metric == Metric::Cosine)?
-    };
-    let trainable = if order.metric == Metric::Cosine { survey.usable - survey.zero } else { survey.usable };
-    let choice = if order.kind == IndexKind::None { ahead } else { choose(order.kind, order.wishes, trainable, dimension)? };
-    tracing::debug!(seconds = started.elapsed().as_secs_f64(), usable = survey.usable, "Surveyed the vectors.");
-    let vector = if choice.kind == IndexKind::None { None } else { Some(vector_params(survey.sample, dimension, &choice, order.metric)?) };
-    tracing::debug!(seconds = started.elapsed().as_secs_f64(), "Trained the vector index.");
-
-    let mut jobs: Vec<(&'static str, IndexType, Box<dyn IndexParams>)> = Vec::new();
-    if let Some(params) = vector {
-        jobs.push(("vector", IndexType::Vector, Box::new(params)));
+    if order.kind == IndexKind::None {
+        commit(engine, opened, vec![], &|_| true)?;
+        return Ok(Built { vector: ahead, surveyed: false, usable: 0, zero: 0, names: vec![] });
     }
+    let others = other_jobs(opened, order.memory / 4);
+    // Full text keeps a core busy for longer than everything else; with little memory they take turns.
+    let others = if order.memory < SIDE_BY_SIDE {
+        let built = engine.block_on(run(opened.dataset.clone(), others, 1));
+        engine.spawn(async { built })
+    } else {
+        engine.spawn(run(opened.dataset.clone(), others, 2))
+    };
+    let vector = vector(engine, opened, order, &ahead, dimension);
+    tracing::debug!(seconds = started.elapsed().as_secs_f64(), "Built the vector index.");
+    // Also after a failure: they write into a folder that somebody is about to rename or remove.
+    let others = engine.block_on(others).map_err(|e| Error::new(format!("building the indices died: {e}")))?;
+    let (built, index) = vector?;
+    let mut new_indices: Vec<IndexMetadata> = index.into_iter().collect();
+    new_indices.append(&mut others?);
+    tracing::debug!(seconds = started.elapsed().as_secs_f64(), "Built the indices.");
+    for index in &new_indices {
+        if index.fragment_bitmap.as_ref().is_none_or(roaring::RoaringBitmap::is_empty) {
+            return Err(Error::new(format!("the index {} came out untrained: it covers no fragment", index.name))
+                .help("this is a defect: please report it with the command line"));
+        }
+    }
+    let names = new_indices.iter().map(|i| i.name.clone()).collect();
+    let drop_vector = built.vector.kind == IndexKind::NoVector;
+    commit(engine, opened, new_indices, &|name| drop_vector && name == VECTOR_INDEX)?;
+    Ok(Built { names, ..built })
+}
+
+/// The full-text and scalar indices that this dataset can have.
+fn other_jobs(opened: &Opened, budget: u64) -> Vec<Job> {
+    let mut jobs: Vec<Job> = Vec::new();
     for column in FULL_TEXT {
         let params = InvertedIndexParams::default().with_position(true).memory_limit_mb((budget >> 20).max(32));
         jobs.push((column, IndexType::Inverted, Box::new(params)));
@@ -113,19 +141,70 @@ pub fn build(engine: &Engine, opened: &mut Opened, order: &Order) -> Result<Buil
     }
     let fields: Vec<&str> = opened.dataset.schema().fields.iter().map(|f| f.name.as_str()).collect();
     jobs.retain(|(column, ..)| fields.contains(column));
-    // Two at a time keep two cores busy; with little memory they take turns.
-    let together = if order.memory < 512 << 20 { 1 } else { 2 };
-    let new_indices = run(engine, &opened.dataset, jobs, together)?;
-    tracing::debug!(seconds = started.elapsed().as_secs_f64(), "Built the indices.");
-    for index in &new_indices {
-        if index.fragment_bitmap.as_ref().is_none_or(roaring::RoaringBitmap::is_empty) {
-            return Err(Error::new(format!("the index {} came out untrained: it covers no fragment", index.name))
-                .help("this is a defect: please report it with the command line"));
+    jobs
+}
+
+/// Surveys, trains, encodes, and has Lance write the vector index; nothing is committed.
+fn vector(engine: &Arc<Engine>, opened: &Opened, order: &Order, ahead: &Choice, dimension: usize) -> Result<(Built, Option<IndexMetadata>)> {
+    let budget = order.memory / 8;
+    let begin = std::time::Instant::now();
+    let limit = if ahead.kind == IndexKind::NoVector { 0 } else { sample_limit(ahead, dimension, budget) };
+    let survey = survey(engine, opened, dimension, limit, order.metric == Metric::Cosine)?;
+    let trainable = if order.metric == Metric::Cosine { survey.usable - survey.zero } else { survey.usable };
+    let choice = choose(order.kind, order.wishes, trainable, dimension)?;
+    tracing::debug!(seconds = begin.elapsed().as_secs_f64(), usable = survey.usable, "Surveyed the vectors.");
+    let mut built = Built { vector: choice, surveyed: true, usable: survey.usable, zero: survey.zero, names: vec![] };
+    if built.vector.kind == IndexKind::NoVector {
+        return Ok((built, None));
+    }
+    let models = Arc::new(train(survey.sample, &built.vector, order.metric));
+    tracing::debug!(seconds = begin.elapsed().as_secs_f64(), "Trained the vector index.");
+    let mut codes = None;
+    if built.vector.kind == IndexKind::IvfPq {
+        let scratch = Scratch(std::env::temp_dir().join("_codes.lance"));
+        encode(engine, opened, &models, dimension, &scratch.0)?;
+        tracing::debug!(seconds = begin.elapsed().as_secs_f64(), "Encoded the vectors.");
+        codes = Some(scratch);
+    }
+    let job = |codes: Option<&Path>| -> Result<Job> { Ok(("vector", IndexType::Vector, Box::new(vector_params(&models, &built.vector, dimension, codes)?))) };
+    let folder = codes.as_ref().map(|c| c.0.as_path());
+    let mut index = engine.block_on(run(opened.dataset.clone(), vec![job(folder)?], 1));
+    if let Err(error) = &index
+        && folder.is_some()
+    {
+        // The slow way, with the same models: Lance reads all vectors and encodes them itself.
+        tracing::info!("Lance did not take the codes, so it encodes the vectors itself: {error}");
+        drop(codes);
+        index = engine.block_on(run(opened.dataset.clone(), vec![job(None)?], 1));
+    }
+    let index = index?.pop();
+    if let Some(index) = &index {
+        sort_metadata_of(&opened.dataset, index);
+    }
+    built.names = index.iter().map(|i| i.name.clone()).collect();
+    Ok((built, index))
+}
+
+/// An index's files, made the same bytes in every run. What cannot be put in order stays as Lance wrote it, and works as well.
+fn sort_metadata_of(dataset: &Dataset, index: &IndexMetadata) {
+    let folder = PathBuf::from(dataset.uri()).join("_indices").join(index.uuid.to_string());
+    for file in ["index.idx", "auxiliary.idx"] {
+        match sort_metadata(&folder.join(file)) {
+            Ok(true) => {}
+            Ok(false) => tracing::info!(file, "The index has a layout whose metadata cannot be put in order."),
+            Err(error) => tracing::info!(file, "The index's metadata were not put in order: {error}."),
         }
     }
-    let names = new_indices.iter().map(|i| i.name.clone()).collect();
-    commit(engine, opened, new_indices, choice.kind == IndexKind::None)?;
-    Ok(Built { vector: choice, surveyed: order.kind != IndexKind::None, usable: survey.usable, zero: survey.zero, names })
+}
+
+/// A folder that goes when it is no longer needed, whatever happens.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left of it lies in a folder that the run removes or that the next run sweeps.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Rows with a finite vector, and how many of them are all zero.
@@ -133,7 +212,7 @@ pub fn build(engine: &Engine, opened: &mut Opened, order: &Order) -> Result<Buil
 /// # Errors
 /// The dataset cannot be read.
 pub fn usable(engine: &Engine, opened: &Opened) -> Result<(u64, u64)> {
-    let found = survey(engine, opened, 0, false)?;
+    let found = survey(engine, opened, dimension(&opened.dataset)?, 0, false)?;
     Ok((found.usable, found.zero))
 }
 
@@ -141,22 +220,29 @@ pub fn usable(engine: &Engine, opened: &Opened) -> Result<(u64, u64)> {
 fn dimension(dataset: &Dataset) -> Result<usize> {
     let field = dataset.schema().field("vector").map(lance_core::datatypes::Field::data_type);
     match field {
-        Some(arrow_schema::DataType::FixedSizeList(_, d)) => Ok(usize::try_from(d).unwrap_or(1)),
+        Some(DataType::FixedSizeList(_, d)) => Ok(usize::try_from(d).unwrap_or(1)),
         _ => Err(Error::new("the dataset has no column vector of type fixed_size_list<float32>")),
     }
 }
 
-fn vector_params(sample: Vec<f32>, dimension: usize, choice: &Choice, metric: Metric) -> Result<VectorIndexParams> {
-    let models = train(sample, dimension, choice, metric)?;
-    let metric = match metric {
+fn vector_params(models: &Models, choice: &Choice, dimension: usize, codes: Option<&Path>) -> Result<VectorIndexParams> {
+    let metric = match models.metric {
         Metric::Cosine => DistanceType::Cosine,
         Metric::L2 => DistanceType::L2,
         Metric::Dot => DistanceType::Dot,
     };
-    let ivf = IvfBuildParams::try_with_centroids(choice.partitions, models.centroids).map_err(|e| lance_error("build the vector index", &e))?;
+    let centroids = list(models.partitions.values.clone(), dimension)?;
+    let mut ivf = IvfBuildParams::try_with_centroids(choice.partitions, Arc::new(centroids)).map_err(|e| lance_error("build the vector index", &e))?;
     Ok(match choice.kind {
         IndexKind::IvfPq => {
-            let mut pq = PQBuildParams::with_codebook(choice.sub_vectors, choice.bits, Arc::new(Float32Array::from(models.codebook)));
+            if let Some(codes) = codes {
+                let folder = format!("{}/data", uri(codes)?);
+                ivf.precomputed_shuffle_buffers = Some((folder.as_str().into(), vec![]));
+                // Lance's type for paths writes some characters in another way, and then would not find the folder.
+                let kept = |(path, _): &(_, Vec<String>)| AsRef::<str>::as_ref(path) == folder.trim_start_matches('/');
+                ivf.precomputed_shuffle_buffers = ivf.precomputed_shuffle_buffers.filter(kept);
+            }
+            let mut pq = PQBuildParams::with_codebook(choice.sub_vectors, choice.bits, Arc::new(Float32Array::from(models.flat_codebook())));
             // Lance loads a training sample even when it has a codebook; this makes it small.
             pq.sample_rate = 1;
             VectorIndexParams::with_ivf_pq_params(metric, ivf, pq)
@@ -166,45 +252,65 @@ fn vector_params(sample: Vec<f32>, dimension: usize, choice: &Choice, metric: Me
     })
 }
 
+fn list(values: Vec<f32>, dimension: usize) -> Result<FixedSizeListArray> {
+    let item = Arc::new(Field::new("item", DataType::Float32, true));
+    let size = i32::try_from(dimension).map_err(|_| Error::new("the dimension is over 2^31"))?;
+    FixedSizeListArray::try_new(item, size, Arc::new(Float32Array::from(values)), None)
+        .map_err(|e| Error::new(format!("the centroids do not fit the dataset: {e}")))
+}
+
 type Job = (&'static str, IndexType, Box<dyn IndexParams>);
 
 /// Runs the jobs, `together` at a time, and gives the indices in the jobs' order. After a failure no further job starts, and
-/// those under way are waited for: they write into a folder that somebody is about to rename or remove.
-fn run(engine: &Engine, dataset: &Dataset, jobs: Vec<Job>, together: usize) -> Result<Vec<IndexMetadata>> {
-    use futures::StreamExt;
-    let failed = AtomicBool::new(false);
-    let failed = &failed;
-    let tasks = jobs.into_iter().map(|(column, index_type, params)| {
-        let mut dataset = dataset.clone();
-        async move {
-            if failed.load(Ordering::Relaxed) {
-                return Err(Error::new("not started after another index had failed"));
-            }
-            let columns = [column];
-            let task = tokio::spawn(async move {
-                let mut builder = dataset.create_index_builder(&columns, index_type, params.as_ref()).replace(true);
-                builder.execute_uncommitted().await
-            });
-            let built = match task.await {
-                Ok(built) => built.map_err(|e| lance_error(&format!("build the index on {column}"), &e)),
-                Err(e) => Err(Error::new(format!("building the index on {column} died: {e}"))),
-            };
-            failed.fetch_or(built.is_err(), Ordering::Relaxed);
-            built
-        }
-    });
-    let all: Vec<Result<IndexMetadata>> = engine.block_on(futures::stream::iter(tasks).buffered(together).collect());
+/// those under way are waited for.
+async fn run(dataset: Dataset, jobs: Vec<Job>, together: usize) -> Result<Vec<IndexMetadata>> {
+    let failed = Arc::new(AtomicBool::new(false));
+    let mut tasks = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        tasks.push(one(dataset.clone(), job, Arc::clone(&failed)).boxed());
+    }
+    let all: Vec<Result<IndexMetadata>> = futures::stream::iter(tasks).buffered(together).collect().await;
     all.into_iter().collect()
 }
 
-/// One version with all new indices; those of the same name, and a vector index that is no longer wanted, go.
-fn commit(engine: &Engine, opened: &mut Opened, new_indices: Vec<IndexMetadata>, drop_vector: bool) -> Result<()> {
+async fn one(mut dataset: Dataset, job: Job, failed: Arc<AtomicBool>) -> Result<IndexMetadata> {
+    if failed.load(Ordering::Relaxed) {
+        return Err(Error::new("not started after another index had failed"));
+    }
+    let (column, index_type, params) = job;
+    // A task of its own, so that a panic inside of Lance is an error here.
+    let task = tokio::spawn(async move {
+        let columns = [column];
+        let mut builder = dataset.create_index_builder(&columns, index_type, params.as_ref()).replace(true);
+        builder.execute_uncommitted().await
+    });
+    let built = match task.await {
+        Ok(built) => built.map_err(|e| lance_error(&format!("build the index on {column}"), &e)),
+        Err(e) => Err(Error::new(format!("building the index on {column} died: {e}"))),
+    };
+    failed.fetch_or(built.is_err(), Ordering::Relaxed);
+    built
+}
+
+/// One version with all new indices; those of the same name go, and of the others that this program builds those that are no
+/// longer wanted.
+fn commit(engine: &Engine, opened: &mut Opened, new_indices: Vec<IndexMetadata>, unwanted: &dyn Fn(&str) -> bool) -> Result<()> {
     let failed = |e: lance::Error| lance_error("commit the indices", &e);
     let old = engine.block_on(opened.dataset.load_indices()).map_err(failed)?;
-    let replaced = |index: &&IndexMetadata| new_indices.iter().any(|n| n.name == index.name) || (drop_vector && index.name == "vector_idx");
-    let removed_indices = old.iter().filter(replaced).cloned().collect();
+    let ours = |name: &str| {
+        let column = name.strip_suffix("_idx").unwrap_or_default();
+        name == VECTOR_INDEX || FULL_TEXT.contains(&column) || SCALAR.iter().any(|(c, _)| *c == column)
+    };
+    let replaced = |index: &&IndexMetadata| new_indices.iter().any(|n| n.name == index.name) || (ours(&index.name) && unwanted(&index.name));
+    let removed_indices: Vec<IndexMetadata> = old.iter().filter(replaced).cloned().collect();
+    if new_indices.is_empty() && removed_indices.is_empty() {
+        return Ok(());
+    }
     let operation = Operation::CreateIndex { new_indices, removed_indices };
     let transaction = Transaction::new(opened.version(), operation, None);
     opened.dataset = engine.block_on(CommitBuilder::new(Arc::new(opened.dataset.clone())).execute(transaction)).map_err(failed)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,13 @@
 //!
 //! Knows nothing of where a batch came from.
 
+mod canonical;
 pub mod choose;
 pub mod commit;
+mod encode;
 pub mod index;
+mod kernel;
+mod kmeans;
 mod sample;
 mod train;
 pub mod write;

@@ -8,66 +8,79 @@ use arrow_array::types::Float32Type;
 use futures::TryStreamExt;
 
 use super::commit::Opened;
+use super::kernel::Blocks;
+use super::kmeans::normalise;
 use super::{Engine, lance_error};
 use crate::error::{Error, Result};
 
 /// What the pass found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub(super) struct Survey {
     /// Rows whose vector is finite.
     pub usable: u64,
     /// Of those, rows that are all zero.
     pub zero: u64,
-    /// Values of a vector.
-    pub dimension: usize,
-    /// Sampled vectors, flat: up to `limit` × dimension values.
-    pub sample: Vec<f32>,
+    /// Sampled vectors, up to the limit; under cosine made to have length 1.
+    pub sample: Blocks,
 }
 
-/// Reads the column once. All-zero vectors are counted but not sampled when `skip_zero` is set: cosine cannot use them.
+/// Reads the column once. Under cosine, all-zero vectors are counted but not sampled: it cannot use them.
 ///
 /// # Errors
 /// The dataset has no column `vector` of float32, or cannot be read.
-pub(super) fn survey(engine: &Engine, opened: &Opened, limit: usize, skip_zero: bool) -> Result<Survey> {
+pub(super) fn survey(engine: &Engine, opened: &Opened, dimension: usize, limit: usize, cosine: bool) -> Result<Survey> {
     let failed = |e: lance::Error| lance_error("read the vectors back", &e);
-    let mut found = Survey::default();
+    let mut found = Survey { usable: 0, zero: 0, sample: Blocks::new(limit, dimension) };
     let mut random = Random(0x5EED);
     let mut sampled_from = 0u64;
+    let mut row = vec![0.0; dimension];
     engine.block_on(async {
         let mut scanner = opened.dataset.scan();
         scanner.project(&["vector"]).map_err(failed)?;
-        scanner.batch_size(1024).batch_readahead(2).fragment_readahead(1).io_buffer_size(32 << 20);
+        scanner.batch_size(batch_rows(dimension)).batch_readahead(2).fragment_readahead(1).io_buffer_size(32 << 20);
         let mut stream = scanner.try_into_stream().await.map_err(failed)?;
         while let Some(batch) = stream.try_next().await.map_err(failed)? {
             let wrong = || Error::new("the column vector is no fixed_size_list of float32");
             let lists = batch.column(0).as_fixed_size_list_opt().ok_or_else(wrong)?;
             let values = lists.values().as_primitive_opt::<Float32Type>().ok_or_else(wrong)?.values();
-            found.dimension = usize::try_from(lists.value_length()).unwrap_or(0).max(1);
-            for vector in values.chunks_exact(found.dimension) {
-                if !vector.iter().all(|v| v.is_finite()) {
+            for vector in values.chunks_exact(dimension) {
+                let (finite, zero) = usable(vector);
+                found.usable += u64::from(finite);
+                found.zero += u64::from(finite && zero);
+                if !finite || (zero && cosine) {
                     continue;
-                }
-                found.usable += 1;
-                if vector.iter().all(|v| *v == 0.0) {
-                    found.zero += 1;
-                    if skip_zero {
-                        continue;
-                    }
                 }
                 sampled_from += 1;
                 // Algorithm R: every row so far is in the sample with the same probability.
-                if found.sample.len() < limit * found.dimension {
-                    found.sample.extend_from_slice(vector);
-                } else {
-                    let at = usize::try_from(random.below(sampled_from)).unwrap_or(usize::MAX);
-                    if at < limit {
-                        found.sample[at * found.dimension..][..found.dimension].copy_from_slice(vector);
+                let place = if sampled_from <= limit as u64 { sampled_from - 1 } else { random.below(sampled_from) };
+                if place < limit as u64 {
+                    row.copy_from_slice(vector);
+                    if cosine {
+                        normalise(&mut row);
                     }
+                    found.sample.set(usize::try_from(place).unwrap_or(0), &row);
                 }
             }
         }
+        found.sample.truncate(usize::try_from(sampled_from).unwrap_or(usize::MAX));
         Ok(found)
     })
+}
+
+/// Whether every value is finite, and whether every value is zero. Looks at all of them without a branch, because nearly
+/// every vector is usable.
+pub(super) fn usable(vector: &[f32]) -> (bool, bool) {
+    const EXPONENT: u32 = 0x7F80_0000;
+    let (bad, any) = vector.iter().fold((0, 0), |(bad, any), value| {
+        let bits = value.to_bits();
+        (bad | u32::from(bits & EXPONENT == EXPONENT), any | bits << 1)
+    });
+    (bad == 0, any == 0)
+}
+
+/// Rows of a batch of vectors: a few megabytes.
+pub(super) fn batch_rows(dimension: usize) -> usize {
+    ((4 << 20) / (dimension.max(1) * 4)).clamp(64, 4096)
 }
 
 /// SplitMix64: small, seeded, good enough for a sample.
@@ -85,5 +98,11 @@ impl Random {
     /// A number from 0 to `n` − 1.
     pub(super) fn below(&mut self, n: u64) -> u64 {
         u64::try_from((u128::from(self.next()) * u128::from(n)) >> 64).unwrap_or(0)
+    }
+
+    /// A number from −1 to 1.
+    #[cfg(test)]
+    pub(super) fn unit(&mut self) -> f32 {
+        f32::from(i16::try_from(self.below(1 << 15)).unwrap_or(0)) / 16_384.0 - 1.0
     }
 }

@@ -1,114 +1,95 @@
 //! Trains the two models of an IVF index on a sample: partition centroids, and the product quantiser's codebook.
 //!
-//! Lance would do both itself, unseeded and on 65,536 rows for 50 rounds, which takes minutes and buys no recall. Here the
-//! k-means are Lance's, seeded and short, and the results are handed over. The geometry must be the one that Lance's
-//! encoder uses: under cosine, vectors are normalised first and everything after is L2; the codebook is of residuals
-//! (vector − nearest centroid) for cosine and L2, of the vectors themselves for dot.
+//! Lance would do both itself, unseeded and on 65,536 rows for 50 rounds, which takes minutes and buys no recall. The geometry
+//! must be the one that Lance's reader uses: under cosine, vectors are normalised first and everything after is L2; the
+//! codebook is of residuals (vector − nearest centroid) for cosine and L2, of the vectors themselves for dot. Not the k-means
+//! (`kmeans.rs`), and not the encoding of all rows (`encode.rs`).
 
-use std::sync::Arc;
-
-use arrow_array::cast::AsArray;
-use arrow_array::types::Float32Type;
-use arrow_array::{FixedSizeListArray, Float32Array};
-use arrow_schema::{DataType, Field};
-use lance_index::vector::kmeans::{KMeans, KMeansParams, compute_partitions_arrow_array};
-use lance_linalg::distance::DistanceType;
 use rayon::prelude::*;
 
 use super::choose::{Choice, IndexKind, Metric};
-use crate::error::{Error, Result};
+use super::kernel::{Blocks, Centroids};
+use super::kmeans::{Space, assign, partitions, sub_vector};
 
 /// Rounds of k-means for the partitions.
-const IVF_ROUNDS: u32 = 20;
-/// Rounds of k-means for each sub-vector's codebook.
-const PQ_ROUNDS: u32 = 10;
-/// Training vectors per codebook centroid.
-const PQ_SAMPLE: usize = 64;
+const IVF_ROUNDS: usize = 12;
 /// Training vectors per partition.
 const IVF_SAMPLE: usize = 128;
+/// Rounds of k-means for each sub-vector's codebook.
+const PQ_ROUNDS: usize = 10;
 const SEED: u64 = 7;
 
-/// The models.
+/// The models of an index.
 #[derive(Debug)]
 pub(super) struct Models {
-    /// Partitions × dimension.
-    pub centroids: Arc<FixedSizeListArray>,
-    /// `[sub-vector][centroid][dimension / sub-vectors]`, flat; empty without product quantisation.
-    pub codebook: Vec<f32>,
+    /// One centroid per partition.
+    pub partitions: Centroids,
+    /// 2^bits centroids per sub-vector; empty without product quantisation.
+    pub codebook: Vec<Centroids>,
+    /// Bits of a code.
+    pub bits: usize,
+    /// Under which metric.
+    pub metric: Metric,
+}
+
+impl Models {
+    /// `[sub-vector][centroid][component]`, flat: Lance's order of a codebook.
+    pub(super) fn flat_codebook(&self) -> Vec<f32> {
+        self.codebook.iter().flat_map(|c| c.values.iter().copied()).collect()
+    }
+}
+
+/// Training vectors for a codebook. Measured on two corpora (`benches/README.md`): sub-vectors of two dimensions gain nothing
+/// from more than 16 vectors per centroid, those of ten a point of recall from 64.
+fn pq_sample(choice: &Choice, dimension: usize) -> usize {
+    let wide = dimension / choice.sub_vectors.max(1) > 4;
+    ((if wide { 64 } else { 32 }) << choice.bits).max(4096)
 }
 
 /// Vectors that training can use at most, for a budget of `bytes`.
-pub(super) fn sample_limit(choice_partitions: usize, bits: usize, dimension: usize, bytes: u64) -> usize {
-    let wanted = (choice_partitions * IVF_SAMPLE).max(PQ_SAMPLE << bits);
+pub(super) fn sample_limit(choice: &Choice, dimension: usize, bytes: u64) -> usize {
+    let wanted = (choice.partitions * IVF_SAMPLE).max(pq_sample(choice, dimension));
     let affordable = usize::try_from(bytes / (dimension as u64 * 4)).unwrap_or(usize::MAX);
     wanted.min(affordable).max(256)
 }
 
-/// Trains on `sample` (flat, finite, not zero under cosine).
-///
-/// # Errors
-/// The sample is smaller than the number of centroids.
-pub(super) fn train(mut sample: Vec<f32>, dimension: usize, choice: &Choice, metric: Metric) -> Result<Models> {
-    if metric == Metric::Cosine {
-        sample.par_chunks_exact_mut(dimension).for_each(normalise);
+/// Trains on a sample of finite vectors (under cosine: of length 1), which is not empty.
+pub(super) fn train(sample: Blocks, choice: &Choice, metric: Metric) -> Models {
+    let dimension = sample.width();
+    // Under dot, Lance's search ranks partitions by their product with the query; with centroids of one length that means by
+    // direction, and no partition swallows the others.
+    let space = if metric == Metric::Dot { Space::Spherical } else { Space::Euclidean };
+    let begin = std::time::Instant::now();
+    let centroids = partitions(&sample, choice.partitions, IVF_ROUNDS, space, SEED);
+    tracing::debug!(seconds = begin.elapsed().as_secs_f64(), rows = sample.rows(), "Trained the partitions.");
+    let mut codebook = Vec::new();
+    if choice.kind == IndexKind::IvfPq {
+        let rows = residuals(sample, pq_sample(choice, dimension), &centroids, metric);
+        let width = dimension / choice.sub_vectors;
+        codebook = (0..choice.sub_vectors).into_par_iter().map(|m| sub_vector(&rows, m * width, width, 1 << choice.bits, PQ_ROUNDS, SEED + m as u64)).collect();
+        tracing::debug!(seconds = begin.elapsed().as_secs_f64(), rows = rows.rows(), "Trained the codebook.");
     }
-    let distance = if metric == Metric::Dot { DistanceType::Dot } else { DistanceType::L2 };
-    let vectors = list(sample, dimension)?;
-    let params = KMeansParams::new(None, IVF_ROUNDS, 1, distance).with_seed(SEED);
-    let kmeans = KMeans::new_with_params(&vectors, choice.partitions, &params).map_err(|e| failed(&e))?;
-    let centroids = list(kmeans.centroids.as_primitive::<Float32Type>().values().to_vec(), dimension)?;
-    let codebook = if choice.kind == IndexKind::IvfPq {
-        let mut rows = vectors.values().as_primitive::<Float32Type>().values().to_vec();
-        rows.truncate((PQ_SAMPLE << choice.bits) * dimension);
-        if metric != Metric::Dot {
-            subtract_nearest(&mut rows, &centroids, dimension)?;
+    Models { partitions: centroids, codebook, bits: choice.bits, metric }
+}
+
+/// Up to `most` rows, spread over the whole sample, as the codebook sees them.
+fn residuals(sample: Blocks, most: usize, centroids: &Centroids, metric: Metric) -> Blocks {
+    let mut chosen = sample;
+    let (count, rows) = (chosen.rows(), chosen.rows().min(most));
+    let mut row = vec![0.0; chosen.width()];
+    // In place: a row's new place is never after its old one.
+    for at in 0..rows {
+        chosen.get(at * count / rows, &mut row);
+        chosen.set(at, &row);
+    }
+    chosen.truncate(rows);
+    if metric != Metric::Dot {
+        let nearest = assign(&chosen, centroids);
+        for (at, nearest) in nearest.into_iter().enumerate() {
+            chosen.get(at, &mut row);
+            row.iter_mut().zip(centroids.get(nearest as usize)).for_each(|(v, c)| *v -= c);
+            chosen.set(at, &row);
         }
-        codebook(&rows, dimension, choice.sub_vectors, 1 << choice.bits, distance)?
-    } else {
-        Vec::new()
-    };
-    Ok(Models { centroids: Arc::new(centroids), codebook })
-}
-
-fn normalise(vector: &mut [f32]) {
-    let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
-    if norm > 0.0 {
-        for value in vector {
-            *value /= norm;
-        }
     }
-}
-
-fn subtract_nearest(rows: &mut [f32], centroids: &FixedSizeListArray, dimension: usize) -> Result<()> {
-    let vectors = list(rows.to_vec(), dimension)?;
-    let (nearest, _) = compute_partitions_arrow_array(centroids, &vectors, DistanceType::L2).map_err(|e| failed(&e))?;
-    let values = centroids.values().as_primitive::<Float32Type>().values();
-    for (row, nearest) in rows.chunks_exact_mut(dimension).zip(nearest) {
-        let Some(nearest) = nearest else { continue };
-        let centroid = &values[nearest as usize * dimension..][..dimension];
-        row.iter_mut().zip(centroid).for_each(|(v, c)| *v -= c);
-    }
-    Ok(())
-}
-
-/// One k-means for each sub-vector, side by side.
-fn codebook(rows: &[f32], dimension: usize, sub_vectors: usize, centroids: usize, distance: DistanceType) -> Result<Vec<f32>> {
-    let width = dimension / sub_vectors;
-    let parts = (0..sub_vectors).into_par_iter().map(|m| -> Result<Vec<f32>> {
-        let part: Vec<f32> = rows.chunks_exact(dimension).flat_map(|row| row[m * width..(m + 1) * width].iter().copied()).collect();
-        let params = KMeansParams::new(None, PQ_ROUNDS, 1, distance).with_seed(SEED + m as u64);
-        let kmeans = KMeans::new_with_params(&list(part, width)?, centroids, &params).map_err(|e| failed(&e))?;
-        Ok(kmeans.centroids.as_primitive::<Float32Type>().values().to_vec())
-    });
-    Ok(parts.collect::<Result<Vec<_>>>()?.concat())
-}
-
-fn list(values: Vec<f32>, dimension: usize) -> Result<FixedSizeListArray> {
-    let item = Arc::new(Field::new("item", DataType::Float32, true));
-    let size = i32::try_from(dimension).map_err(|_| Error::new("the dimension is over 2^31"))?;
-    FixedSizeListArray::try_new(item, size, Arc::new(Float32Array::from(values)), None).map_err(|e| failed(&e))
-}
-
-fn failed(error: &dyn std::fmt::Display) -> Error {
-    Error::new(format!("cannot train the vector index: {error}"))
+    chosen
 }

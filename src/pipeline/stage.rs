@@ -22,29 +22,7 @@ impl Staging {
     /// Makes the folder. One that a killed run has left is removed first.
     pub(super) fn create(output: &Output) -> Result<Self> {
         let path = output.staging.clone();
-        let lock_path = path.join(LOCK);
-        if path.symlink_metadata().is_ok() {
-            let busy = || {
-                Error::new(format!("{}: another run is writing this dataset", printable(&path.display().to_string())))
-                    .help("wait for it, or choose another output name")
-            };
-            let ours = lock_path.is_file() || path.join("data").is_dir() || fs::read_dir(&path).is_ok_and(|mut d| d.next().is_none());
-            if !ours {
-                return Err(Error::new(format!("{}: exists and was not made by vec2lance", printable(&path.display().to_string())))
-                    .help("move it away; the run needs this name"));
-            }
-            if let Ok(lock) = File::open(&lock_path)
-                && lock.try_lock().is_err()
-            {
-                return Err(busy());
-            }
-            tracing::warn!("Removing what an interrupted run has left at {}.", printable(&path.display().to_string()));
-            fs::remove_dir_all(&path).map_err(|e| Error::io("remove", &path, &e))?;
-        }
-        fs::create_dir(&path).map_err(|e| Error::io("create the folder", &path, &e))?;
-        let lock = File::create(&lock_path).map_err(|e| Error::io("create", &lock_path, &e))?;
-        // A file system without locks cannot tell two runs apart, which is no reason not to run.
-        let _ = lock.try_lock();
+        let lock = claim(&path)?;
         Ok(Self { path, lock, published: false })
     }
 
@@ -70,6 +48,62 @@ impl Staging {
         sync_one(parent)?;
         Ok(())
     }
+}
+
+/// Where `index` keeps what Lance and the encoder spill: inside of the dataset's folder, because that volume has the room.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    /// Its path for this dataset.
+    #[must_use]
+    pub fn path(dataset: &Path) -> PathBuf {
+        dataset.join("_building")
+    }
+
+    /// Makes it. One that a killed run has left is removed first.
+    ///
+    /// # Errors
+    /// Another run is at work in it, or the folder cannot be written.
+    pub fn create(dataset: &Path) -> Result<Self> {
+        let path = Self::path(dataset);
+        let lock = claim(&path)?;
+        Ok(Self { path, _lock: lock })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        clean(&self.path);
+    }
+}
+
+/// Makes a folder that only this run uses, and locks it. One that a killed run has left is removed first.
+fn claim(path: &Path) -> Result<File> {
+    let lock_path = path.join(LOCK);
+    let shown = || printable(&path.display().to_string());
+    if path.symlink_metadata().is_ok() {
+        let busy = || Error::new(format!("{}: another run is writing this dataset", shown())).help("wait for it, or choose another output name");
+        let ours = lock_path.is_file() || path.join("data").is_dir() || fs::read_dir(path).is_ok_and(|mut d| d.next().is_none());
+        if !ours {
+            return Err(Error::new(format!("{}: exists and was not made by vec2lance", shown())).help("move it away; the run needs this name"));
+        }
+        if let Ok(lock) = File::open(&lock_path)
+            && lock.try_lock().is_err()
+        {
+            return Err(busy());
+        }
+        tracing::warn!("Removing what an interrupted run has left at {}.", shown());
+        fs::remove_dir_all(path).map_err(|e| Error::io("remove", path, &e))?;
+    }
+    fs::create_dir(path).map_err(|e| Error::io("create the folder", path, &e))?;
+    let lock = File::create(&lock_path).map_err(|e| Error::io("create", &lock_path, &e))?;
+    // A file system without locks cannot tell two runs apart, which is no reason not to run.
+    let _ = lock.try_lock();
+    Ok(lock)
 }
 
 impl Drop for Staging {

@@ -261,7 +261,8 @@ impl ConvertReport {
         if let Some(index) = &self.index {
             table.row("index", &index.line());
             table.list("", &index.why);
-            table.row("", &format!("and {} more: full text, uuid, ids, tags, dates", index.names.iter().filter(|n| *n != "vector_idx").count()));
+            let others = index.names.iter().filter(|n| *n != "vector_idx").count();
+            table.some("", (others > 0).then(|| format!("and {others} more: full text, uuid, ids, tags, dates")));
         }
         let stages: Vec<String> = self.stages.iter().map(|(name, s)| format!("{name} {s:.2}")).collect();
         table.row("seconds", &format!("{:.2} ({})", self.seconds_total, stages.join(", ")));

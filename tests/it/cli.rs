@@ -147,18 +147,6 @@ fn a_closed_stdout_is_no_error() {
 }
 
 #[test]
-fn an_index_can_be_rebuilt_in_every_kind() {
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("points.jsonl"), made_up(0, 600, 8)).expect("written");
-    run(folder.path(), &["convert", "points.jsonl", "out.lance", "--index", "none", "--metric", "l2"]).expect(0);
-    for (kind, words) in [("ivf_flat", "IVF_FLAT, l2"), ("ivf_pq", "IVF_PQ, l2"), ("ivf_hnsw_sq", "IVF_HNSW_SQ, l2"), ("none", "no vector index")] {
-        let text = run(folder.path(), &["index", "out.lance", "--index", kind]).expect(0).stdout;
-        assert!(text.contains(words), "{text}");
-    }
-    assert_eq!(names(folder.path()), ["out.lance", "out.report.json", "points.jsonl"]);
-}
-
-#[test]
 fn a_mapping_and_a_layout_of_the_users_own_are_used() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");

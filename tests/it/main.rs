@@ -16,6 +16,7 @@ mod bad;
 mod cli;
 mod good;
 mod house;
+mod indices;
 mod kill;
 mod made;
 mod mutated;
