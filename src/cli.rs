@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::dataset::choose::{IndexKind, Metric};
+use crate::dataset::write::Compression;
 use crate::dedupe::OnDuplicate;
 
 /// Turns dumps of Pinecone, Weaviate, Qdrant, Chroma and Milvus into an indexed Lance dataset that ContextFrame opens.
@@ -77,6 +78,9 @@ pub struct Convert {
     /// Replace the dataset if it exists; the old one stays until the new one is whole.
     #[arg(long)]
     pub overwrite: bool,
+    /// How text is stored. Vectors are never compressed.
+    #[arg(long, value_enum, default_value = "none", value_name = "CODEC")]
+    pub compression: Compression,
     /// Print the report as JSON.
     #[arg(long)]
     pub json: bool,

@@ -173,7 +173,7 @@ impl<'p> Run<'p> {
     fn convert(&mut self, stop: &AtomicBool) -> Result<()> {
         let uri = crate::dataset::uri(&self.output.staging)?;
         let cache = (self.plan.budget.memory / 8).clamp(16 << 20, 128 << 20);
-        let mut writer = FragmentWriter::new(Arc::clone(self.engine), &uri, cache);
+        let mut writer = FragmentWriter::new(Arc::clone(self.engine), &uri, cache, self.output.compression);
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.plan.budget.threads)
             .thread_name(|n| format!("decode-{n}"))
@@ -277,7 +277,7 @@ impl<'p> Run<'p> {
         shard.lines += decoded.lines;
         shard.records += decoded.records;
         if let Some(batch) = decoded.batch {
-            writer.write(widen(batch, &self.layout())?)?;
+            writer.write(&widen(batch, &self.layout())?)?;
         }
         self.check_rejects(false)
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::cli::{Convert, Indexing, MaxRejects, Reading, Relationship};
 use crate::dataset::choose::{IndexKind, Metric, Wishes};
+use crate::dataset::write::Compression;
 use crate::dedupe::OnDuplicate;
 use crate::error::{Error, Result};
 use crate::formats::detect::Framing;
@@ -128,6 +129,8 @@ pub struct Output {
     pub report: PathBuf,
     /// Replace an existing dataset.
     pub overwrite: bool,
+    /// How strings are stored.
+    pub compression: Compression,
     /// `--max-rejects`.
     pub max_rejects: Option<MaxRejects>,
     /// `--expect-rows`.
@@ -176,6 +179,7 @@ impl Output {
             report: beside(".report.json"),
             dataset,
             overwrite: convert.overwrite,
+            compression: convert.compression,
             max_rejects: convert.max_rejects,
             expect_rows: convert.expect_rows,
             on_duplicate: convert.on_duplicate,

@@ -20,7 +20,7 @@ use super::kernel::{Blocks, LANES};
 use super::kmeans::normalise;
 use super::sample::{batch_rows, usable};
 use super::train::Models;
-use super::write::FragmentWriter;
+use super::write::{Compression, FragmentWriter};
 use super::{Engine, lance_error, uri};
 use crate::error::{Error, Result};
 
@@ -34,7 +34,7 @@ const BLOCKS: usize = 8;
 pub(super) fn encode(engine: &Arc<Engine>, opened: &Opened, models: &Arc<Models>, dimension: usize, folder: &Path) -> Result<u64> {
     let failed = |e: lance::Error| lance_error("read the vectors back", &e);
     let schema = schema(models);
-    let mut writer = FragmentWriter::new(Arc::clone(engine), &uri(folder)?, 16 << 20);
+    let mut writer = FragmentWriter::new(Arc::clone(engine), &uri(folder)?, 16 << 20, Compression::None);
     let mut scanner = opened.dataset.scan();
     scanner.project(&["vector"]).map_err(failed)?;
     scanner.with_row_id().batch_size(batch_rows(dimension)).batch_readahead(2).fragment_readahead(1).io_buffer_size(32 << 20);
@@ -51,7 +51,7 @@ pub(super) fn encode(engine: &Arc<Engine>, opened: &Opened, models: &Arc<Models>
         let batch = batch.map_err(|e| Error::new(format!("encoding the vectors died: {e}")))??;
         rows += batch.num_rows() as u64;
         if batch.num_rows() > 0 {
-            writer.write(batch)?;
+            writer.write(&batch)?;
         }
     }
     commit(engine, folder, &schema, writer.finish()?)?;

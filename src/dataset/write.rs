@@ -5,8 +5,9 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, ListArray, RecordBatch, RecordBatchReader, StructArray};
+use arrow_schema::{ArrowError, DataType, FieldRef, Schema, SchemaRef};
 use lance::dataset::transaction::Operation;
 use lance::dataset::{InsertBuilder, WriteMode, WriteParams};
 use lance_file::version::LanceFileVersion;
@@ -22,6 +23,76 @@ pub const STORAGE: LanceFileVersion = LanceFileVersion::V2_1;
 const FRAGMENT_ROWS: usize = 1 << 20;
 /// Batches that wait for the writer.
 const WAITING: usize = 1;
+
+/// How strings are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Compression {
+    /// As they are: fastest, and the same bytes in every run. Columns of few values are dictionaries all the same.
+    #[default]
+    None,
+    /// Lance's own default. It learns from a random sample, so the bytes differ from run to run.
+    Fsst,
+    /// Each page by LZ4.
+    Lz4,
+    /// Each page by Zstandard: smallest.
+    Zstd,
+}
+
+impl Compression {
+    /// Lance's word for it, the value of the key `lance-encoding:compression` in a field's metadata.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Fsst => "fsst",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The schema with every string field, at any depth, marked to be stored this way.
+    #[must_use]
+    pub fn mark(self, schema: &SchemaRef) -> SchemaRef {
+        let fields: Vec<FieldRef> = schema.fields().iter().map(|field| self.mark_field(field)).collect();
+        Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+    }
+
+    fn mark_field(self, field: &FieldRef) -> FieldRef {
+        let field = field.as_ref().clone();
+        let kind = match field.data_type() {
+            DataType::Struct(children) => DataType::Struct(children.iter().map(|child| self.mark_field(child)).collect()),
+            DataType::List(item) => DataType::List(self.mark_field(item)),
+            DataType::Utf8 => {
+                let mut metadata = field.metadata().clone();
+                metadata.insert("lance-encoding:compression".to_owned(), self.name().to_owned());
+                return Arc::new(field.with_metadata(metadata));
+            }
+            other => other.clone(),
+        };
+        Arc::new(field.with_data_type(kind))
+    }
+}
+
+/// The batch under a schema that differs in the metadata of fields only.
+fn retype(batch: &RecordBatch, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| retype_array(column, field.data_type()));
+    RecordBatch::try_new(Arc::clone(schema), columns.collect::<std::result::Result<_, _>>()?)
+}
+
+fn retype_array(array: &ArrayRef, kind: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
+    Ok(match kind {
+        DataType::Struct(fields) => {
+            let (_, children, nulls) = array.as_struct().clone().into_parts();
+            let children = fields.iter().zip(&children).map(|(field, child)| retype_array(child, field.data_type()));
+            Arc::new(StructArray::try_new(fields.clone(), children.collect::<std::result::Result<_, _>>()?, nulls)?)
+        }
+        DataType::List(item) => {
+            let (_, offsets, values, nulls) = array.as_list::<i32>().clone().into_parts();
+            Arc::new(ListArray::try_new(Arc::clone(item), offsets, retype_array(&values, item.data_type())?, nulls)?)
+        }
+        _ => Arc::clone(array),
+    })
+}
 
 /// A written fragment that is not committed yet.
 #[derive(Debug, Clone)]
@@ -40,6 +111,7 @@ pub struct FragmentWriter {
     engine: Arc<Engine>,
     uri: String,
     params: WriteParams,
+    compression: Compression,
     open: Option<Open>,
     written: Vec<Written>,
 }
@@ -59,7 +131,7 @@ struct Open {
 impl FragmentWriter {
     /// A writer into the dataset at `uri`. `cache` bounds the bytes that Lance's file writer gathers before it writes pages.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, uri: &str, cache: u64) -> Self {
+    pub fn new(engine: Arc<Engine>, uri: &str, cache: u64, compression: Compression) -> Self {
         let params = WriteParams {
             mode: WriteMode::Create,
             data_storage_version: Some(STORAGE),
@@ -67,14 +139,15 @@ impl FragmentWriter {
             file_writer_options: Some(lance_file::writer::FileWriterOptions { data_cache_bytes: Some(cache), ..Default::default() }),
             ..Default::default()
         };
-        Self { engine, uri: uri.to_owned(), params, open: None, written: vec![] }
+        Self { engine, uri: uri.to_owned(), params, compression, open: None, written: vec![] }
     }
 
     /// Hands over one batch; waits while the writer is behind.
     ///
     /// # Errors
     /// The disk is full, or Lance refuses the batch.
-    pub fn write(&mut self, batch: RecordBatch) -> Result<()> {
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let batch = retype(batch, &self.compression.mark(batch.schema_ref())).map_err(|e| Error::new(format!("a batch does not fit the dataset: {e}")))?;
         if self.open.as_ref().is_some_and(|open| open.schema != batch.schema()) {
             self.close()?;
         }

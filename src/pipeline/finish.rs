@@ -73,7 +73,7 @@ impl Run<'_> {
         if rows != self.accepted + header_rows {
             return Err(Error::new(format!("{rows} rows were written, expected {}; this is a defect: please report it", self.accepted + header_rows)));
         }
-        let mut opened = commit(self.engine, &self.output.staging, &schema(&layout), fragments)?;
+        let mut opened = commit(self.engine, &self.output.staging, &self.output.compression.mark(&schema(&layout)), fragments)?;
         if lost > 0 {
             self.settle_duplicates(&mut opened, &duplicates, header_rows, rule)?;
         }
@@ -241,9 +241,9 @@ impl Run<'_> {
 
     fn write_headers(&self, headers: &[Header]) -> Result<Vec<crate::dataset::write::Written>> {
         let uri = crate::dataset::uri(&self.output.staging)?;
-        let mut writer = FragmentWriter::new(Arc::clone(self.engine), &uri, 16 << 20);
+        let mut writer = FragmentWriter::new(Arc::clone(self.engine), &uri, 16 << 20, self.output.compression);
         let rows = batch(headers, &self.layout()).map_err(|e| Error::new(format!("the headers do not fit the dataset: {e}")))?;
-        writer.write(rows)?;
+        writer.write(&rows)?;
         writer.finish()
     }
 

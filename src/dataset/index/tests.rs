@@ -5,7 +5,7 @@ use arrow_array::{RecordBatch, cast::AsArray};
 use arrow_schema::Schema;
 
 use super::super::sample::Random;
-use super::super::write::FragmentWriter;
+use super::super::write::{Compression, FragmentWriter};
 use super::super::{commit::commit as commit_rows, encode::encode};
 use super::*;
 
@@ -18,9 +18,9 @@ fn dataset(engine: &Arc<Engine>, path: &Path) -> Opened {
     let schema = Arc::new(Schema::new(vec![Field::new("vector", DataType::FixedSizeList(Arc::new(Field::new("item", DataType::Float32, true)), 16), false)]));
     let mut fragments = Vec::new();
     for fragment in 0..3 {
-        let mut writer = FragmentWriter::new(Arc::clone(engine), &uri(path).unwrap(), 1 << 20);
+        let mut writer = FragmentWriter::new(Arc::clone(engine), &uri(path).unwrap(), 1 << 20, Compression::None);
         let rows: Vec<f32> = (0..ROWS / 3 * DIMENSION).map(|at| if (at / DIMENSION + fragment).is_multiple_of(7) { f32::NAN } else { random.unit() }).collect();
-        writer.write(RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(list(rows, DIMENSION).unwrap())]).unwrap()).unwrap();
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(list(rows, DIMENSION).unwrap())]).unwrap()).unwrap();
         fragments.append(&mut writer.finish().unwrap());
     }
     commit_rows(engine, path, &schema, fragments).unwrap()
