@@ -7,8 +7,9 @@ use std::io::Write;
 use std::sync::Arc;
 
 use vec2lance::formats::elements::Elements;
+use vec2lance::formats::json::Cursor;
 use vec2lance::formats::jsonl::{Context, TextDecoder};
-use vec2lance::formats::number::parse_f32;
+use vec2lance::formats::number::{f32_array, parse_f32};
 use vec2lance::formats::spec::Spec;
 use vec2lance::formats::{Chunk, Decoder};
 use vec2lance::frame::builder::Membership;
@@ -33,7 +34,7 @@ pub(super) fn record(data: &[u8]) {
             foreign: Arc::default(),
         };
         let decoder = TextDecoder::new(context).expect("built-in layouts are consistent");
-        let chunk = Chunk::Lines(LineChunk { offset: 0, data: ChunkData::Owned(data.to_vec()), last: true, oversize: None });
+        let chunk = Chunk::Lines(LineChunk { offset: 0, data: ChunkData::Owned(data.to_vec()), newlines: 0, last: true, oversize: None });
         let mut layout = Layout { main: None, dimension: 2, others: vec![] };
         loop {
             let decoded = decoder.decode(&chunk, &layout).expect("batches fit the schema");
@@ -79,6 +80,22 @@ pub(super) fn number(data: &[u8]) {
     if let Ok((value, end)) = parse_f32(data, 0) {
         let text = std::str::from_utf8(&data[..end]).expect("numbers are ASCII");
         assert_eq!(value.to_bits(), text.parse::<f32>().expect("a JSON number is a float").to_bits(), "{text}");
+    }
+}
+
+/// Any text as an array of numbers: taken in runs or one by one, the same values come out, or both refuse it.
+pub(super) fn numbers(text: &str) {
+    let array = format!("[{text}]");
+    let mut taken = Vec::new();
+    let closed = f32_array(&mut Cursor::new(&array), &mut taken);
+    // Of an array that breaks off, the last number may be part of something that is none.
+    let sure = if closed.is_ok() { taken.len() } else { taken.len().saturating_sub(1) };
+    for (value, text) in taken[..sure].iter().zip(text.split([',', ']'])) {
+        assert_eq!(value.to_bits(), text.trim().parse::<f32>().expect("what was taken is a number").to_bits(), "{text}");
+    }
+    let other: Option<Vec<serde_json::Number>> = serde_json::from_str(&array).ok();
+    if let (Ok(length), Some(other)) = (closed, other) {
+        assert_eq!((length, taken.len()), (other.len(), other.len()));
     }
 }
 

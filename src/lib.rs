@@ -31,6 +31,7 @@ pub mod dedupe;
 pub mod error;
 pub mod formats;
 pub mod frame;
+pub mod heap;
 pub mod manifest;
 pub mod pipeline;
 pub mod plan;

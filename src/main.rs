@@ -18,7 +18,7 @@ use vec2lance::formats::spec::Spec;
 use vec2lance::plan::{Output, check_sizes, plan, staging_path};
 use vec2lance::report::{self, ConvertReport, IndexReport, InspectReport, Table, TerminalProgress};
 use vec2lance::seal::{Seal, seal};
-use vec2lance::{check, pipeline};
+use vec2lance::{check, heap, pipeline};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -47,10 +47,13 @@ fn prepare(cli: &Cli) {
         _ => (None, None, 1 << 30),
     };
     let threads = threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
+    heap::tune(memory, threads);
     let mut variables = vec![
         // Lance keeps two cores back for I/O, which leaves one on a small machine.
         ("LANCE_CPU_THREADS", threads.to_string()),
         ("RAYON_NUM_THREADS", threads.to_string()),
+        // By default half of the cores tokenise.
+        ("LANCE_FTS_NUM_SHARDS", threads.to_string()),
         // Statistics and plans are of no use here, and they cost warnings.
         ("LANCE_INCLUDE_VECTOR_CENTROIDS", "false".to_owned()),
         ("LANCE_SHUFFLE_BATCH_BYTES", (memory / 32).clamp(4 << 20, 64 << 20).to_string()),
@@ -229,7 +232,7 @@ fn run_index(args: &Index) -> Result<Status> {
         },
     };
     let indexing = &args.indexing;
-    let wishes = Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits };
+    let wishes = Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits, memory: Some(args.memory) };
     let order = Order { kind: indexing.index.into(), wishes, metric, memory: args.memory };
     let built = index::build(&engine, &mut opened, &order)?;
     if let Ok(mut unfinished) = UNFINISHED.lock() {

@@ -4,6 +4,7 @@
 //! and writes. What is under way is bounded in bytes, so memory does not depend on the input.
 
 mod again;
+mod ahead;
 mod feed;
 mod finish;
 mod log;
@@ -173,7 +174,8 @@ impl<'p> Run<'p> {
     fn convert(&mut self, stop: &AtomicBool) -> Result<()> {
         let uri = crate::dataset::uri(&self.output.staging)?;
         let cache = (self.plan.budget.memory / 8).clamp(16 << 20, 128 << 20);
-        let mut writer = FragmentWriter::new(Arc::clone(self.engine), &uri, cache, self.output.compression);
+        let rows = crate::dataset::index::fragment_rows(self.plan.budget.memory, self.plan.layout.dimension);
+        let mut writer = FragmentWriter::with_rows(Arc::clone(self.engine), &uri, cache, self.output.compression, rows);
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.plan.budget.threads)
             .thread_name(|n| format!("decode-{n}"))

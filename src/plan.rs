@@ -295,7 +295,7 @@ pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relations
         metric_from,
         budget,
         index: indexing.index.into(),
-        wishes: Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits },
+        wishes: Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits, memory: Some(reading.memory) },
         notes,
     };
     plan.name_main_vector();

@@ -38,6 +38,8 @@ pub struct IndexReport {
     pub why: Vec<String>,
     /// Names of all indices.
     pub names: Vec<String>,
+    /// Seconds of each stage of the vector index; the other indices are built at the same time.
+    pub seconds: std::collections::BTreeMap<&'static str, f64>,
 }
 
 impl IndexReport {
@@ -54,6 +56,7 @@ impl IndexReport {
             vectors: built.usable,
             why: choice.why.clone(),
             names: built.names.clone(),
+            seconds: built.seconds.iter().copied().collect(),
         }
     }
 

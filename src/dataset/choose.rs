@@ -42,7 +42,7 @@ impl Metric {
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum IndexKind {
-    /// IVF_PQ above 100,000 usable vectors, exact IVF_FLAT below.
+    /// IVF_PQ above 100,000 usable vectors or where memory is short, exact IVF_FLAT below.
     Auto,
     /// Product-quantised, the smallest.
     IvfPq,
@@ -65,6 +65,8 @@ pub struct Wishes {
     pub sub_vectors: Option<usize>,
     /// `--bits`.
     pub bits: Option<usize>,
+    /// `--memory` in bytes; `None` for as much as it takes.
+    pub memory: Option<u64>,
 }
 
 /// The index that will be built.
@@ -97,6 +99,10 @@ impl Choice {
 
 /// The guide's threshold: IVF_PQ pays above so many vectors.
 pub const PQ_FROM: u64 = 100_000;
+/// Lance holds the vectors of an IVF_FLAT partition about so many times while it writes it (measured).
+const FLAT_COPIES: u64 = 4;
+/// What it holds besides.
+const FLAT_BASE: u64 = 128 << 20;
 /// Up to this many partitions, no neighbour can hide in one that is not searched: without `nprobes`, Lance 14 looks into at
 /// least 6 partitions under L2 and 8 under cosine for 10 neighbours (`AutoProbeConfig` in its `knn/adaptive_probe.rs`).
 const ALL_SEARCHED: u64 = 6;
@@ -121,7 +127,12 @@ pub fn choose(kind: IndexKind, wishes: Wishes, usable: u64, dimension: usize) ->
     if usable == 0 {
         return Ok(none(IndexKind::NoVector, "no record has a vector"));
     }
+    let flat = usable.saturating_mul(dimension as u64 * 4).saturating_mul(FLAT_COPIES).saturating_add(FLAT_BASE);
     let mut kind = match kind {
+        IndexKind::Auto if usable <= PQ_FROM && wishes.memory.is_some_and(|memory| flat > memory) => {
+            why.push(format!("IVF_PQ because writing an exact IVF_FLAT of these vectors takes about {} MiB, more than --memory allows", flat >> 20));
+            IndexKind::IvfPq
+        }
         IndexKind::Auto if usable > PQ_FROM => {
             why.push(format!("IVF_PQ because there are more than {PQ_FROM} vectors"));
             IndexKind::IvfPq
@@ -202,6 +213,9 @@ mod tests {
         let large = auto(100_001, 384);
         assert_eq!((large.kind, large.sub_vectors, large.bits), (IndexKind::IvfPq, 192, 8));
         assert_eq!(auto(200_000, 7).sub_vectors, 1);
+        let tight = Wishes { memory: Some(256 << 20), ..Wishes::default() };
+        let kind = |n| choose(IndexKind::Auto, tight, n, 384).unwrap().kind;
+        assert_eq!((kind(10_000), kind(60_000)), (IndexKind::IvfFlat, IndexKind::IvfPq));
     }
 
     #[test]

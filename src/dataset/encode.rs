@@ -18,7 +18,7 @@ use super::choose::Metric;
 use super::commit::{Opened, commit};
 use super::kernel::{Blocks, LANES};
 use super::kmeans::normalise;
-use super::sample::{batch_rows, usable};
+use super::sample::{IO_BUFFER, batch_rows, usable};
 use super::train::Models;
 use super::write::{Compression, FragmentWriter};
 use super::{Engine, lance_error, uri};
@@ -27,17 +27,21 @@ use crate::error::{Error, Result};
 /// Blocks of sixteen rows that are encoded together: one sub-vector's centroids stay in the nearest cache meanwhile.
 const BLOCKS: usize = 8;
 
-/// Writes the codes of all rows into a new dataset at `folder`, and gives their number.
+/// Writes the codes of all rows (of these fragments) into a new dataset at `folder`, and gives their number.
 ///
 /// # Errors
 /// The dataset cannot be read, or the disk is full.
-pub(super) fn encode(engine: &Arc<Engine>, opened: &Opened, models: &Arc<Models>, dimension: usize, folder: &Path) -> Result<u64> {
+pub(super) fn encode(engine: &Arc<Engine>, opened: &Opened, models: &Arc<Models>, dimension: usize, fragments: Option<&[u32]>, folder: &Path) -> Result<u64> {
     let failed = |e: lance::Error| lance_error("read the vectors back", &e);
     let schema = schema(models);
-    let mut writer = FragmentWriter::new(Arc::clone(engine), &uri(folder)?, 16 << 20, Compression::None);
+    let mut writer = FragmentWriter::new(Arc::clone(engine), &uri(folder)?, 4 << 20, Compression::None);
     let mut scanner = opened.dataset.scan();
     scanner.project(&["vector"]).map_err(failed)?;
-    scanner.with_row_id().batch_size(batch_rows(dimension)).batch_readahead(2).fragment_readahead(1).io_buffer_size(32 << 20);
+    scanner.with_row_id().batch_size(batch_rows(dimension)).batch_readahead(2).fragment_readahead(1).io_buffer_size(IO_BUFFER);
+    if let Some(ids) = fragments {
+        let all = opened.dataset.get_fragments().into_iter();
+        scanner.with_fragments(all.filter(|f| ids.iter().any(|id| *id as usize == f.id())).map(|f| f.metadata().clone()).collect());
+    }
     let stream = engine.block_on(scanner.try_into_stream()).map_err(failed)?;
     let mut stream = stream
         .map(|batch| {

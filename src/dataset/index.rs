@@ -59,6 +59,16 @@ pub struct Built {
     pub zero: u64,
     /// Names of all indices, in the order of their columns.
     pub names: Vec<String>,
+    /// Seconds of each stage of the vector index, in order; other indices are built at the same time.
+    pub seconds: Vec<(&'static str, f64)>,
+}
+
+impl Built {
+    /// A stage is over: it took what is left of the time since `begin`.
+    fn lap(&mut self, stage: &'static str, begin: std::time::Instant) {
+        let before: f64 = self.seconds.iter().map(|(_, s)| s).sum();
+        self.seconds.push((stage, begin.elapsed().as_secs_f64() - before));
+    }
 }
 
 /// Column, kind: contract of the output. Names are Lance's default, `<column>_idx`, because ContextFrame replaces an index
@@ -80,6 +90,20 @@ const FULL_TEXT: [&str; 2] = ["text_content", "title"];
 const VECTOR_INDEX: &str = "vector_idx";
 /// `--memory` from which the vector index is built beside the others.
 const SIDE_BY_SIDE: u64 = 512 << 20;
+/// Below that, the part of `--memory` that the codes of one segment of the index may take.
+const SEGMENT_SHARE: u64 = 24;
+
+/// Rows of a fragment at most, so that a run with so little memory can index one at a time. The rest of the program may ask for
+/// more memory later; the dataset stays as it is.
+#[must_use]
+pub fn fragment_rows(memory: u64, dimension: usize) -> usize {
+    if memory >= SIDE_BY_SIDE {
+        return super::write::FRAGMENT_ROWS;
+    }
+    // Codes of a byte for two dimensions, and eight for the row's address.
+    let rows = memory / SEGMENT_SHARE / (dimension as u64 / 2 + 8);
+    usize::try_from(rows).unwrap_or(super::write::FRAGMENT_ROWS).clamp(4096, super::write::FRAGMENT_ROWS)
+}
 
 /// Builds all indices and commits them together. Indices of the same names are replaced. With [`IndexKind::None`], those that
 /// this function would build are dropped instead.
@@ -94,12 +118,13 @@ pub fn build(engine: &Arc<Engine>, opened: &mut Opened, order: &Order) -> Result
     let ahead = choose(order.kind, order.wishes, rows, dimension)?;
     if order.kind == IndexKind::None {
         commit(engine, opened, vec![], &|_| true)?;
-        return Ok(Built { vector: ahead, surveyed: false, usable: 0, zero: 0, names: vec![] });
+        return Ok(Built { vector: ahead, surveyed: false, usable: 0, zero: 0, names: vec![], seconds: vec![] });
     }
-    let others = other_jobs(opened, order.memory / 4);
+    let others = other_jobs(opened, order.memory / 8);
     // Full text keeps a core busy for longer than everything else; with little memory they take turns.
     let others = if order.memory < SIDE_BY_SIDE {
         let built = engine.block_on(run(opened.dataset.clone(), others, 1));
+        crate::heap::trim();
         engine.spawn(async { built })
     } else {
         engine.spawn(run(opened.dataset.clone(), others, 2))
@@ -108,8 +133,7 @@ pub fn build(engine: &Arc<Engine>, opened: &mut Opened, order: &Order) -> Result
     tracing::debug!(seconds = started.elapsed().as_secs_f64(), "Built the vector index.");
     // Also after a failure: they write into a folder that somebody is about to rename or remove.
     let others = engine.block_on(others).map_err(|e| Error::new(format!("building the indices died: {e}")))?;
-    let (built, index) = vector?;
-    let mut new_indices: Vec<IndexMetadata> = index.into_iter().collect();
+    let (built, mut new_indices) = vector?;
     new_indices.append(&mut others?);
     tracing::debug!(seconds = started.elapsed().as_secs_f64(), "Built the indices.");
     for index in &new_indices {
@@ -118,7 +142,8 @@ pub fn build(engine: &Arc<Engine>, opened: &mut Opened, order: &Order) -> Result
                 .help("this is a defect: please report it with the command line"));
         }
     }
-    let names = new_indices.iter().map(|i| i.name.clone()).collect();
+    let mut names: Vec<String> = new_indices.iter().map(|i| i.name.clone()).collect();
+    names.dedup();
     let drop_vector = built.vector.kind == IndexKind::NoVector;
     commit(engine, opened, new_indices, &|name| drop_vector && name == VECTOR_INDEX)?;
     Ok(Built { names, ..built })
@@ -129,7 +154,7 @@ fn other_jobs(opened: &Opened, budget: u64) -> Vec<Job> {
     let mut jobs: Vec<Job> = Vec::new();
     for column in FULL_TEXT {
         let params = InvertedIndexParams::default().with_position(true).memory_limit_mb((budget >> 20).max(32));
-        jobs.push((column, IndexType::Inverted, Box::new(params)));
+        jobs.push(Job::new(column, IndexType::Inverted, Box::new(params)));
     }
     for (column, kind) in SCALAR {
         let index_type = match kind {
@@ -137,52 +162,105 @@ fn other_jobs(opened: &Opened, budget: u64) -> Vec<Job> {
             BuiltinIndexType::LabelList => IndexType::LabelList,
             _ => IndexType::BTree,
         };
-        jobs.push((column, index_type, Box::new(ScalarIndexParams::for_builtin(kind))));
+        jobs.push(Job::new(column, index_type, Box::new(ScalarIndexParams::for_builtin(kind))));
     }
     let fields: Vec<&str> = opened.dataset.schema().fields.iter().map(|f| f.name.as_str()).collect();
-    jobs.retain(|(column, ..)| fields.contains(column));
+    jobs.retain(|job| fields.contains(&job.column));
     jobs
 }
 
 /// Surveys, trains, encodes, and has Lance write the vector index; nothing is committed.
-fn vector(engine: &Arc<Engine>, opened: &Opened, order: &Order, ahead: &Choice, dimension: usize) -> Result<(Built, Option<IndexMetadata>)> {
+fn vector(engine: &Arc<Engine>, opened: &Opened, order: &Order, ahead: &Choice, dimension: usize) -> Result<(Built, Vec<IndexMetadata>)> {
     let budget = order.memory / 8;
     let begin = std::time::Instant::now();
     let limit = if ahead.kind == IndexKind::NoVector { 0 } else { sample_limit(ahead, dimension, budget) };
     let survey = survey(engine, opened, dimension, limit, order.metric == Metric::Cosine)?;
     let trainable = if order.metric == Metric::Cosine { survey.usable - survey.zero } else { survey.usable };
     let choice = choose(order.kind, order.wishes, trainable, dimension)?;
-    tracing::debug!(seconds = begin.elapsed().as_secs_f64(), usable = survey.usable, "Surveyed the vectors.");
-    let mut built = Built { vector: choice, surveyed: true, usable: survey.usable, zero: survey.zero, names: vec![] };
+    let mut built = Built { vector: choice, surveyed: true, usable: survey.usable, zero: survey.zero, names: vec![], seconds: vec![] };
+    built.lap("vector survey", begin);
     if built.vector.kind == IndexKind::NoVector {
-        return Ok((built, None));
+        return Ok((built, vec![]));
     }
     let models = Arc::new(train(survey.sample, &built.vector, order.metric));
-    tracing::debug!(seconds = begin.elapsed().as_secs_f64(), "Trained the vector index.");
-    let mut codes = None;
+    built.lap("vector training", begin);
+    let params = |codes: Option<&Path>| vector_params(&models, &built.vector, dimension, codes);
+    let mut indices = Vec::new();
     if built.vector.kind == IndexKind::IvfPq {
-        let scratch = Scratch(std::env::temp_dir().join("_codes.lance"));
-        encode(engine, opened, &models, dimension, &scratch.0)?;
-        tracing::debug!(seconds = begin.elapsed().as_secs_f64(), "Encoded the vectors.");
-        codes = Some(scratch);
+        for fragments in segments(&opened.dataset, &built.vector, order.memory) {
+            segment(engine, opened, &models, dimension, fragments.as_deref(), &mut indices, &params)?;
+            if order.memory < SIDE_BY_SIDE {
+                crate::heap::trim();
+            }
+        }
+    } else {
+        let job = Job::new("vector", IndexType::Vector, Box::new(params(None)?));
+        indices = engine.block_on(run(opened.dataset.clone(), vec![job], 1))?;
     }
-    let job = |codes: Option<&Path>| -> Result<Job> { Ok(("vector", IndexType::Vector, Box::new(vector_params(&models, &built.vector, dimension, codes)?))) };
-    let folder = codes.as_ref().map(|c| c.0.as_path());
-    let mut index = engine.block_on(run(opened.dataset.clone(), vec![job(folder)?], 1));
-    if let Err(error) = &index
-        && folder.is_some()
-    {
-        // The slow way, with the same models: Lance reads all vectors and encodes them itself.
-        tracing::info!("Lance did not take the codes, so it encodes the vectors itself: {error}");
-        drop(codes);
-        index = engine.block_on(run(opened.dataset.clone(), vec![job(None)?], 1));
-    }
-    let index = index?.pop();
-    if let Some(index) = &index {
+    for index in &indices {
         sort_metadata_of(&opened.dataset, index);
     }
-    built.names = index.iter().map(|i| i.name.clone()).collect();
-    Ok((built, index))
+    built.lap("vector encoding and writing", begin);
+    Ok((built, indices))
+}
+
+/// Consecutive fragments that are indexed together; `None` for all of them in one. With little memory, Lance could not read the
+/// codes of all at once, as it does when it writes an index, so the index gets several parts of the same model under one name.
+fn segments(dataset: &Dataset, choice: &Choice, memory: u64) -> Vec<Option<Vec<u32>>> {
+    if memory >= SIDE_BY_SIDE {
+        return vec![None];
+    }
+    let most = memory / SEGMENT_SHARE / (choice.sub_vectors as u64 * choice.bits as u64 / 8 + 8);
+    let mut groups: Vec<(u64, Vec<u32>)> = Vec::new();
+    for fragment in dataset.get_fragments() {
+        let rows = fragment.metadata().physical_rows.unwrap_or(0) as u64;
+        let id = u32::try_from(fragment.id()).unwrap_or(u32::MAX);
+        match groups.last_mut() {
+            // The header's fragment, of a row or two, is no reason for another segment.
+            Some((size, ids)) if *size + rows <= most + most / 8 => {
+                *size += rows;
+                ids.push(id);
+            }
+            _ => groups.push((rows, vec![id])),
+        }
+    }
+    if groups.len() < 2 { vec![None] } else { groups.into_iter().map(|(_, ids)| Some(ids)).collect() }
+}
+
+/// Encodes the vectors of some fragments and has Lance write their part of the index. Fragments without a usable vector are left
+/// to the part before, if there is one.
+fn segment(
+    engine: &Arc<Engine>,
+    opened: &Opened,
+    models: &Arc<Models>,
+    dimension: usize,
+    fragments: Option<&[u32]>,
+    indices: &mut Vec<IndexMetadata>,
+    params: &dyn Fn(Option<&Path>) -> Result<VectorIndexParams>,
+) -> Result<()> {
+    let scratch = Scratch(std::env::temp_dir().join("_codes.lance"));
+    let rows = encode(engine, opened, models, dimension, fragments, &scratch.0)?;
+    if let Some(ids) = fragments
+        && rows == 0
+    {
+        if let Some(covered) = indices.last_mut().and_then(|index| index.fragment_bitmap.as_mut()) {
+            covered.extend(ids);
+        }
+        return Ok(());
+    }
+    let job = |codes: Option<&Path>| -> Result<Job> {
+        Ok(Job { fragments: fragments.map(<[u32]>::to_vec), ..Job::new("vector", IndexType::Vector, Box::new(params(codes)?)) })
+    };
+    let built = engine.block_on(run(opened.dataset.clone(), vec![job(Some(&scratch.0))?], 1));
+    if let Err(error) = &built {
+        // The slow way, with the same models: Lance reads all vectors and encodes them itself.
+        tracing::info!("Lance did not take the codes, so it encodes the vectors itself: {error}");
+        drop(scratch);
+        indices.append(&mut engine.block_on(run(opened.dataset.clone(), vec![job(None)?], 1))?);
+        return Ok(());
+    }
+    indices.append(&mut built?);
+    Ok(())
 }
 
 /// An index's files, made the same bytes in every run. What cannot be put in order stays as Lance wrote it, and works as well.
@@ -259,7 +337,20 @@ fn list(values: Vec<f32>, dimension: usize) -> Result<FixedSizeListArray> {
         .map_err(|e| Error::new(format!("the centroids do not fit the dataset: {e}")))
 }
 
-type Job = (&'static str, IndexType, Box<dyn IndexParams>);
+/// One index to build.
+struct Job {
+    column: &'static str,
+    index_type: IndexType,
+    params: Box<dyn IndexParams>,
+    /// Only these fragments; `None` for all.
+    fragments: Option<Vec<u32>>,
+}
+
+impl Job {
+    fn new(column: &'static str, index_type: IndexType, params: Box<dyn IndexParams>) -> Self {
+        Self { column, index_type, params, fragments: None }
+    }
+}
 
 /// Runs the jobs, `together` at a time, and gives the indices in the jobs' order. After a failure no further job starts, and
 /// those under way are waited for.
@@ -277,11 +368,14 @@ async fn one(mut dataset: Dataset, job: Job, failed: Arc<AtomicBool>) -> Result<
     if failed.load(Ordering::Relaxed) {
         return Err(Error::new("not started after another index had failed"));
     }
-    let (column, index_type, params) = job;
+    let Job { column, index_type, params, fragments } = job;
     // A task of its own, so that a panic inside of Lance is an error here.
     let task = tokio::spawn(async move {
         let columns = [column];
         let mut builder = dataset.create_index_builder(&columns, index_type, params.as_ref()).replace(true);
+        if let Some(fragments) = fragments {
+            builder = builder.fragments(fragments);
+        }
         builder.execute_uncommitted().await
     });
     let built = match task.await {

@@ -7,11 +7,11 @@
 use rayon::prelude::*;
 
 /// Points that one call looks at.
-pub(super) const LANES: usize = 16;
+pub const LANES: usize = 16;
 
 /// Centroids with what the kernel wants to know about them.
 #[derive(Debug, Clone)]
-pub(super) struct Centroids {
+pub struct Centroids {
     /// k × width, one after the other.
     pub values: Vec<f32>,
     /// What is added to a centroid's negated product: half its squared norm for L2; 0 to find the largest product.
@@ -21,19 +21,22 @@ pub(super) struct Centroids {
 
 impl Centroids {
     /// Nearest means the smallest Euclidean distance.
-    pub(super) fn l2(values: Vec<f32>, width: usize) -> Self {
+    #[must_use]
+    pub fn l2(values: Vec<f32>, width: usize) -> Self {
         let bias = values.chunks_exact(width).map(|c| c.iter().map(|v| v * v).sum::<f32>() / 2.0).collect();
         Self { values, bias, width }
     }
 
     /// Nearest means the largest product.
-    pub(super) fn dot(values: Vec<f32>, width: usize) -> Self {
+    #[must_use]
+    pub fn dot(values: Vec<f32>, width: usize) -> Self {
         let bias = vec![0.0; values.len() / width];
         Self { values, bias, width }
     }
 
     /// One centroid.
-    pub(super) fn get(&self, at: usize) -> &[f32] {
+    #[must_use]
+    pub fn get(&self, at: usize) -> &[f32] {
         &self.values[at * self.width..][..self.width]
     }
 
@@ -42,7 +45,8 @@ impl Centroids {
     ///
     /// # Panics
     /// `points` has another length.
-    pub(super) fn nearest(&self, points: &[f32]) -> [u32; LANES] {
+    #[must_use]
+    pub fn nearest(&self, points: &[f32]) -> [u32; LANES] {
         assert_eq!(points.len(), self.width * LANES, "sixteen points of the centroids' width");
         #[cfg(target_arch = "x86_64")]
         {
@@ -143,7 +147,7 @@ fn body(centroids: &Centroids, points: &[f32], width: usize) -> [u32; LANES] {
 
 /// Rows in the kernel's order: blocks of sixteen, each component by component.
 #[derive(Debug, Clone)]
-pub(super) struct Blocks {
+pub struct Blocks {
     /// For each block, width × 16 values. Lanes past the last row are zero.
     values: Vec<f32>,
     width: usize,
@@ -152,28 +156,31 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Room for `rows` rows, all zero.
-    pub(super) fn new(rows: usize, width: usize) -> Self {
+    #[must_use]
+    pub fn new(rows: usize, width: usize) -> Self {
         Self { values: vec![0.0; rows.div_ceil(LANES) * width * LANES], width, rows }
     }
 
     /// Number of rows.
-    pub(super) fn rows(&self) -> usize {
+    #[must_use]
+    pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// Values of a row.
-    pub(super) fn width(&self) -> usize {
+    #[must_use]
+    pub fn width(&self) -> usize {
         self.width
     }
 
     /// Forgets the rows from `rows` on.
-    pub(super) fn truncate(&mut self, rows: usize) {
+    pub fn truncate(&mut self, rows: usize) {
         self.rows = rows.min(self.rows);
         self.values.truncate(self.rows.div_ceil(LANES) * self.width * LANES);
     }
 
     /// Puts one row.
-    pub(super) fn set(&mut self, at: usize, row: &[f32]) {
+    pub fn set(&mut self, at: usize, row: &[f32]) {
         let block = self.block_mut(at / LANES);
         for (lanes, value) in block.as_chunks_mut::<LANES>().0.iter_mut().zip(row) {
             lanes[at % LANES] = *value;
@@ -181,7 +188,7 @@ impl Blocks {
     }
 
     /// Copies one row out.
-    pub(super) fn get(&self, at: usize, row: &mut [f32]) {
+    pub fn get(&self, at: usize, row: &mut [f32]) {
         let block = &self.values[at / LANES * self.width * LANES..][..self.width * LANES];
         for (lanes, value) in block.as_chunks::<LANES>().0.iter().zip(row) {
             *value = lanes[at % LANES];
@@ -189,17 +196,19 @@ impl Blocks {
     }
 
     /// One block.
-    pub(super) fn block_mut(&mut self, at: usize) -> &mut [f32] {
+    #[must_use]
+    pub fn block_mut(&mut self, at: usize) -> &mut [f32] {
         &mut self.values[at * self.width * LANES..][..self.width * LANES]
     }
 
     /// All blocks.
-    pub(super) fn blocks(&self) -> impl IndexedParallelIterator<Item = &[f32]> {
+    #[must_use]
+    pub fn blocks(&self) -> impl IndexedParallelIterator<Item = &[f32]> {
         self.values.par_chunks_exact(self.width * LANES)
     }
 
     /// Components `from` to `from + width` of each block, with the number of its first row and of its rows.
-    pub(super) fn parts(&self, from: usize, width: usize) -> impl Iterator<Item = (usize, usize, &[f32])> {
+    pub fn parts(&self, from: usize, width: usize) -> impl Iterator<Item = (usize, usize, &[f32])> {
         self.values.chunks_exact(self.width * LANES).enumerate().map(move |(at, block)| {
             let first = at * LANES;
             (first, LANES.min(self.rows - first), &block[from * LANES..][..width * LANES])

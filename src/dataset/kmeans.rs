@@ -10,7 +10,7 @@ use super::sample::Random;
 
 /// What a centroid is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Space {
+pub enum Space {
     /// The mean of its rows; rows go to the nearest one.
     Euclidean,
     /// The direction of that mean, of length 1; rows go to the one with the largest product.
@@ -27,7 +27,8 @@ impl Space {
 }
 
 /// `k` centroids of components `from` to `from + width` of the rows, on this thread: one of a codebook's many.
-pub(super) fn sub_vector(rows: &Blocks, from: usize, width: usize, k: usize, rounds: usize, seed: u64) -> Centroids {
+#[must_use]
+pub fn sub_vector(rows: &Blocks, from: usize, width: usize, k: usize, rounds: usize, seed: u64) -> Centroids {
     let mut random = Random(seed);
     let mut row = vec![0.0; rows.width()];
     let mut values = Vec::with_capacity(k * width);
@@ -71,7 +72,8 @@ pub(super) fn sub_vector(rows: &Blocks, from: usize, width: usize, k: usize, rou
 }
 
 /// `k` centroids of whole rows, on all threads.
-pub(super) fn partitions(rows: &Blocks, k: usize, rounds: usize, space: Space, seed: u64) -> Centroids {
+#[must_use]
+pub fn partitions(rows: &Blocks, k: usize, rounds: usize, space: Space, seed: u64) -> Centroids {
     let mut random = Random(seed);
     let width = rows.width();
     let finish = |mut values: Vec<f32>| {
@@ -122,14 +124,15 @@ pub(super) fn partitions(rows: &Blocks, k: usize, rounds: usize, space: Space, s
 }
 
 /// The nearest centroid of each row.
-pub(super) fn assign(rows: &Blocks, centroids: &Centroids) -> Vec<u32> {
+#[must_use]
+pub fn assign(rows: &Blocks, centroids: &Centroids) -> Vec<u32> {
     let mut all: Vec<u32> = rows.blocks().flat_map_iter(|block| centroids.nearest(block)).collect();
     all.truncate(rows.rows());
     all
 }
 
 /// Makes the length 1; a zero vector stays.
-pub(super) fn normalise(vector: &mut [f32]) {
+pub fn normalise(vector: &mut [f32]) {
     let norm = vector.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
     if norm > 0.0 {
         for value in vector {

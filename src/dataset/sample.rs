@@ -37,7 +37,7 @@ pub(super) fn survey(engine: &Engine, opened: &Opened, dimension: usize, limit: 
     engine.block_on(async {
         let mut scanner = opened.dataset.scan();
         scanner.project(&["vector"]).map_err(failed)?;
-        scanner.batch_size(batch_rows(dimension)).batch_readahead(2).fragment_readahead(1).io_buffer_size(32 << 20);
+        scanner.batch_size(batch_rows(dimension)).batch_readahead(2).fragment_readahead(1).io_buffer_size(IO_BUFFER);
         let mut stream = scanner.try_into_stream().await.map_err(failed)?;
         while let Some(batch) = stream.try_next().await.map_err(failed)? {
             let wrong = || Error::new("the column vector is no fixed_size_list of float32");
@@ -78,9 +78,12 @@ pub(super) fn usable(vector: &[f32]) -> (bool, bool) {
     (bad == 0, any == 0)
 }
 
+/// Bytes that a scan of the vectors reads ahead: enough for a disk, little beside the smallest `--memory`.
+pub(super) const IO_BUFFER: u64 = 16 << 20;
+
 /// Rows of a batch of vectors: a few megabytes.
 pub(super) fn batch_rows(dimension: usize) -> usize {
-    ((4 << 20) / (dimension.max(1) * 4)).clamp(64, 4096)
+    ((2 << 20) / (dimension.max(1) * 4)).clamp(64, 4096)
 }
 
 /// SplitMix64: small, seeded, good enough for a sample.

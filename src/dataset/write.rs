@@ -20,9 +20,9 @@ use crate::error::{Error, Result};
 /// The storage version that every output has. 2.2, the library's default, breaks ContextFrame's blob column.
 pub const STORAGE: LanceFileVersion = LanceFileVersion::V2_1;
 /// Rows of a fragment at most: Lance's own default.
-const FRAGMENT_ROWS: usize = 1 << 20;
+pub(super) const FRAGMENT_ROWS: usize = 1 << 20;
 /// Batches that wait for the writer.
-const WAITING: usize = 1;
+const WAITING: usize = 4;
 
 /// How strings are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -132,10 +132,16 @@ impl FragmentWriter {
     /// A writer into the dataset at `uri`. `cache` bounds the bytes that Lance's file writer gathers before it writes pages.
     #[must_use]
     pub fn new(engine: Arc<Engine>, uri: &str, cache: u64, compression: Compression) -> Self {
+        Self::with_rows(engine, uri, cache, compression, FRAGMENT_ROWS)
+    }
+
+    /// A writer whose fragments have at most so many rows.
+    #[must_use]
+    pub fn with_rows(engine: Arc<Engine>, uri: &str, cache: u64, compression: Compression, rows: usize) -> Self {
         let params = WriteParams {
             mode: WriteMode::Create,
             data_storage_version: Some(STORAGE),
-            max_rows_per_file: FRAGMENT_ROWS,
+            max_rows_per_file: rows,
             file_writer_options: Some(lance_file::writer::FileWriterOptions { data_cache_bytes: Some(cache), ..Default::default() }),
             ..Default::default()
         };

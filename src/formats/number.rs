@@ -6,6 +6,8 @@
 //! most 3 units in the last place away from the true value. Rounding that to `f32` is right unless the value lies within
 //! that distance of the midpoint between two `f32`s; those, subnormals and everything unusual go to the standard library.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod run;
 
 use super::json::{Cursor, JsonError, Kind, number_end};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 use arrow_schema::ArrowError;
 
+use super::ahead::Ahead;
 use crate::error::{Error, Result};
 use crate::formats::{Chunk, Decoded, Decoder};
 use crate::frame::vectors::Layout;
@@ -87,10 +88,11 @@ const COST: u64 = 4;
 const ROW: u64 = 1500;
 
 pub(super) fn feed(plan: &Plan, pool: &rayon::ThreadPool, budget: &Budgeted, layout: &Arc<RwLock<Arc<Layout>>>, items: &SyncSender<Item>, stop: &AtomicBool) {
-    let mut index = 0u32;
-    for (at, input) in plan.inputs.iter().enumerate() {
-        for shard in &input.shards {
-            match feed_shard(plan, (at, input), (index, shard), pool, budget, layout, items, stop) {
+    std::thread::scope(|scope| {
+        let mut ahead = Ahead::new(scope, plan, stop);
+        let mut index = 0u32;
+        while let Some((at, input, shard, chunks)) = ahead.next() {
+            match feed_shard((at, input), (index, shard), &chunks, pool, budget, layout, items, stop) {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
@@ -101,29 +103,28 @@ pub(super) fn feed(plan: &Plan, pool: &rayon::ThreadPool, budget: &Budgeted, lay
             }
             index += 1;
         }
-    }
+    });
 }
 
 /// Gives whether somebody is still listening.
 #[expect(clippy::too_many_arguments, reason = "one call; a struct for it would only be unpacked again")]
 fn feed_shard(
-    plan: &Plan,
     (at, input): (usize, &Input),
     (index, shard): (u32, &PlannedShard),
+    chunks: &Receiver<Result<Chunk>>,
     pool: &rayon::ThreadPool,
     budget: &Budgeted,
     layout: &Arc<RwLock<Arc<Layout>>>,
     items: &SyncSender<Item>,
     stop: &AtomicBool,
 ) -> Result<bool> {
-    check_promise(shard)?;
     if items.send(Item::Start(index)).is_err() {
         return Ok(false);
     }
     let decoder = input.decoder(shard, index)?;
-    let mut reader = ShardReader::open(shard, &input.records_keys, &plan.budget)?;
     let mut plain = 0;
-    while let Some(chunk) = reader.next_chunk()? {
+    for chunk in chunks {
+        let chunk = chunk?;
         if stop.load(Ordering::Relaxed) {
             return Ok(false);
         }
@@ -142,7 +143,10 @@ fn feed_shard(
             return Ok(false);
         }
     }
-    check_package(shard, &reader)?;
+    // The reader's thread ends without a word when it is asked to stop.
+    if stop.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
     let bytes = if shard.shard.size > 0 { shard.shard.size } else { plain };
     Ok(items.send(Item::End { input: at, bytes }).is_ok())
 }
@@ -150,7 +154,7 @@ fn feed_shard(
 /// Bytes that a chunk will hold until it is written.
 fn cost(chunk: &Chunk) -> u64 {
     let rows = match chunk {
-        Chunk::Lines(lines) => memchr::memchr_iter(b'\n', lines.data.bytes()).count(),
+        Chunk::Lines(lines) => lines.newlines,
         Chunk::Elements(elements) => elements.elements.len(),
         Chunk::Rows { batch, .. } => batch.num_rows(),
     };
@@ -166,7 +170,7 @@ fn size(chunk: &Chunk) -> u64 {
 }
 
 /// The part's checksum, before a record of it is used.
-fn check_promise(shard: &PlannedShard) -> Result<()> {
+pub(super) fn check_promise(shard: &PlannedShard) -> Result<()> {
     let Some(promise) = &shard.promise else { return Ok(()) };
     let (sum, bytes) = sha256(&shard.shard.path)?;
     if bytes != promise.bytes || !sum.eq_ignore_ascii_case(&promise.sha256) {
@@ -182,7 +186,7 @@ fn check_promise(shard: &PlannedShard) -> Result<()> {
 }
 
 /// The count that a package states about itself.
-fn check_package(shard: &PlannedShard, reader: &ShardReader) -> Result<()> {
+pub(super) fn check_package(shard: &PlannedShard, reader: &ShardReader) -> Result<()> {
     let info = reader.info();
     let (Some(stated), Some(count)) = (info.get("total_entities"), reader.count()) else { return Ok(()) };
     if stated.parse() == Ok(count) || stated == "null" {

@@ -195,7 +195,13 @@ fn chunk_of_head(opened: &Opened, framing: Framing, shard: &Shard, keys: &[Strin
             head.truncate(end + 1);
         }
         let data = crate::source::chunk::ChunkData::Owned(head);
-        let chunk = Chunk::Lines(crate::source::chunk::LineChunk { offset: 0, data, last: ended, oversize: None });
+        let chunk = Chunk::Lines(crate::source::chunk::LineChunk {
+            offset: 0,
+            newlines: memchr::memchr_iter(b'\n', data.bytes()).count(),
+            data,
+            last: ended,
+            oversize: None,
+        });
         return Ok(holds_records(&chunk).then_some(First { chunk, info: BTreeMap::new(), at: 0 }));
     }
     let mut given = false;

@@ -77,31 +77,30 @@ impl Stream {
     /// # Errors
     /// The medium fails, or the compressed stream is cut off, corrupt, or wants too much memory.
     pub fn fill(&mut self, buffer: &mut Vec<u8>, target: usize) -> Result<bool> {
-        let wanted = buffer.len() + target;
-        while buffer.len() < wanted {
-            let have = buffer.len();
-            buffer.resize(wanted, 0);
-            let read = self.inner.read(&mut buffer[have..]);
-            let count = *read.as_ref().unwrap_or(&0);
-            buffer.truncate(have + count);
-            self.offset += count as u64;
-            match read {
-                Ok(0) if self.encoding == Encoding::Plain && self.offset < self.size => {
-                    return Err(Error::new(format!(
-                        "{}: the file shrank from {} to {} bytes while it was read",
-                        printable(&self.name),
-                        self.size,
-                        self.offset
-                    ))
-                    .help("convert a copy that nobody writes to"));
-                }
-                Ok(0) => return Ok(true),
-                Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.broken(&e)),
+        let mut filled = buffer.len();
+        let wanted = filled + target;
+        // Room once for all reads: a decompressor gives its output in many small pieces.
+        buffer.resize(wanted, 0);
+        let ended = loop {
+            if filled == wanted {
+                break Ok(false);
             }
-        }
-        Ok(false)
+            match self.inner.read(&mut buffer[filled..]) {
+                Ok(0) if self.encoding == Encoding::Plain && self.offset < self.size => {
+                    break Err(Error::new(format!("{}: the file shrank from {} to {} bytes while it was read", printable(&self.name), self.size, self.offset))
+                        .help("convert a copy that nobody writes to"));
+                }
+                Ok(0) => break Ok(true),
+                Ok(count) => {
+                    filled += count;
+                    self.offset += count as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => break Err(self.broken(&e)),
+            }
+        };
+        buffer.truncate(filled);
+        ended
     }
 
     fn broken(&self, error: &io::Error) -> Error {

@@ -68,6 +68,8 @@ fn mutated_documents_are_the_same_at_every_step() {
 #[test]
 fn mutated_numbers_and_settings_are_read_or_refused() {
     rounds(5000, b"-123.456e-7", bodies::number);
+    let array = "0.05178779363632202,-0.02445707470178604, 0.5,1,-12.5,0.0031,9.9e-05,-0.000312198448227718473,".repeat(3) + "7";
+    rounds(20_000, array.as_bytes(), |bytes| bodies::numbers(&String::from_utf8_lossy(bytes)));
     for text in [&fixture("../formats/weaviate.toml"), &b"[{\"name\":\"v\",\"type\":101,\"is_primary\":true,\"dimension\":\"8\"}]"[..].to_vec()] {
         rounds(500, text, |bytes| bodies::settings(&String::from_utf8_lossy(bytes)));
     }

@@ -43,7 +43,7 @@ fn search(engine: &Engine, opened: &Opened, query: &[f32], metric: Metric) -> Ve
 }
 
 fn models(engine: &Arc<Engine>, opened: &Opened, metric: Metric, bits: usize) -> (Arc<Models>, Choice) {
-    let wishes = Wishes { partitions: Some(4), sub_vectors: Some(8), bits: Some(bits) };
+    let wishes = Wishes { partitions: Some(4), sub_vectors: Some(8), bits: Some(bits), memory: None };
     let choice = choose(IndexKind::IvfPq, wishes, ROWS as u64, DIMENSION).unwrap();
     let survey = survey(engine, opened, DIMENSION, 3000, metric == Metric::Cosine).unwrap();
     (Arc::new(train(survey.sample, &choice, metric)), choice)
@@ -51,7 +51,7 @@ fn models(engine: &Arc<Engine>, opened: &Opened, metric: Metric, bits: usize) ->
 
 fn with_index(engine: &Engine, opened: &Opened, models: &Models, choice: &Choice, codes: Option<&Path>) -> Opened {
     let params = vector_params(models, choice, DIMENSION, codes).unwrap();
-    let job: Job = ("vector", IndexType::Vector, Box::new(params));
+    let job = Job::new("vector", IndexType::Vector, Box::new(params));
     let indices = engine.block_on(run(opened.dataset.clone(), vec![job], 1)).unwrap();
     let mut opened = opened.clone();
     commit(engine, &mut opened, indices, &|_| false).unwrap();
@@ -70,7 +70,7 @@ fn lance_indexes_exactly_the_rows_that_have_codes() {
     let opened = dataset(&engine, &folder.path().join("rows.lance"));
     let (models, choice) = models(&engine, &opened, Metric::L2, 8);
     let codes = folder.path().join("codes.lance");
-    let finite = encode(&engine, &opened, &models, DIMENSION, &codes).unwrap();
+    let finite = encode(&engine, &opened, &models, DIMENSION, None, &codes).unwrap();
     assert!((2500..2600).contains(&finite), "six of seven rows have a vector: {finite}");
     // Every row but those with an even offset loses its code; a Lance that encoded by itself would find them all the same.
     let mut only_even = super::super::commit::open(&engine, &codes).unwrap();
@@ -94,7 +94,7 @@ fn our_codes_find_what_lance_s_own_codes_find() {
         let opened = dataset(&engine, &folder.path().join("rows.lance"));
         let (models, choice) = models(&engine, &opened, metric, bits);
         let codes = folder.path().join("codes.lance");
-        encode(&engine, &opened, &models, DIMENSION, &codes).unwrap();
+        encode(&engine, &opened, &models, DIMENSION, None, &codes).unwrap();
         let ours = with_index(&engine, &opened, &models, &choice, Some(&codes));
         let theirs = with_index(&engine, &ours, &models, &choice, None);
         let same: usize = (0..50)
@@ -105,5 +105,29 @@ fn our_codes_find_what_lance_s_own_codes_find() {
             .sum();
         // Codes of equal distance may be chosen otherwise, so a few neighbours may change places at the end of the ten.
         assert!(same >= 490, "{metric:?} {bits} bits: {same} of 500 neighbours are the same");
+    }
+}
+
+#[test]
+fn with_little_memory_an_index_has_parts_and_still_finds_every_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Arc::new(Engine::new(2).unwrap());
+    let mut opened = dataset(&engine, &folder.path().join("rows.lance"));
+    let wishes = Wishes { partitions: Some(4), sub_vectors: Some(8), ..Wishes::default() };
+    let order = Order { kind: IndexKind::IvfPq, wishes, metric: Metric::L2, memory: 512 << 10 };
+    let built = build(&engine, &mut opened, &order).unwrap();
+    assert_eq!(built.names, [VECTOR_INDEX]);
+    let indices = engine.block_on(opened.dataset.load_indices()).unwrap();
+    let mut covered: Vec<u32> = indices.iter().flat_map(|index| index.fragment_bitmap.clone().unwrap()).collect();
+    covered.sort_unstable();
+    assert_eq!((indices.len(), covered), (3, vec![0, 1, 2]));
+    let rows = engine.block_on(async { opened.dataset.scan().with_row_id().try_into_batch().await }).unwrap();
+    let vectors = rows.column_by_name("vector").unwrap().as_fixed_size_list().clone();
+    let ids = rows.column_by_name("_rowid").unwrap().as_primitive::<UInt64Type>().clone();
+    for at in (0..ROWS).step_by(97) {
+        let vector = vectors.value(at).as_primitive::<arrow_array::types::Float32Type>().values().to_vec();
+        if vector[0].is_finite() {
+            assert!(search(&engine, &opened, &vector, Metric::L2).contains(&ids.value(at)), "row {at} is not among its own neighbours");
+        }
     }
 }

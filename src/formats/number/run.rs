@@ -17,6 +17,27 @@ pub(super) enum End {
 
 /// Appends the elements from `pos`, where an element must begin, as far as they are plain decimals.
 pub(super) fn run(bytes: &[u8], pos: usize, out: &mut Vec<f32>) -> End {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(end) = super::avx2::run(bytes, pos, out) {
+        return end;
+    }
+    portable(bytes, pos, out)
+}
+
+fn portable(bytes: &[u8], pos: usize, out: &mut Vec<f32>) -> End {
+    walk(bytes, pos, out, separators, plain)
+}
+
+/// The walk from separator to separator; `separators` and `plain` are those for the CPU.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "it must be compiled inside of the functions for a kind of CPU")]
+pub(super) fn walk(
+    bytes: &[u8],
+    pos: usize,
+    out: &mut Vec<f32>,
+    separators: impl Fn(&[u8; BLOCK]) -> u64,
+    plain: impl Fn(&[u8], usize, usize) -> Option<f32>,
+) -> End {
     let mut start = pos;
     let mut at = pos;
     while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
@@ -36,22 +57,29 @@ pub(super) fn run(bytes: &[u8], pos: usize, out: &mut Vec<f32>) -> End {
     End::Before(start)
 }
 
-/// The decimal in `bytes[start..end]`, if it is plain.
-#[inline]
-fn plain(bytes: &[u8], start: usize, end: usize) -> Option<f32> {
-    let window = bytes.get(..end)?.last_chunk::<WINDOW>()?;
+/// Sign, the digit before the point, and the number of digits behind it, of what stands in `start..end`; `window` is the bytes
+/// before `end`. `None` if it is not plain.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "it must be compiled inside of the functions for a kind of CPU")]
+pub(super) fn shape<const N: usize>(window: &[u8; N], start: usize, end: usize) -> Option<(bool, u64, usize)> {
     // Offsets in the window.
-    let mut first = (start + WINDOW).checked_sub(end)?;
+    let mut first = (start + N).checked_sub(end)?;
     first += usize::from(*window.get(first)? == b' ');
     let negative = *window.get(first)? == b'-';
     first += usize::from(negative);
     let [whole, b'.'] = *window.get(first..)?.first_chunk::<2>()? else { return None };
     let whole = u64::from(whole.wrapping_sub(b'0'));
-    let count = WINDOW - first - 2;
+    let count = N - first - 2;
     // Eighteen digits fit an i64, which converts faster than a u64; a nineteenth does if they begin with a zero.
-    if whole > 9 || count == 0 || count > 19 || (whole > 0 && count > 17) {
-        return None;
-    }
+    let fits = whole <= 9 && count != 0 && count <= MOST && (whole == 0 || count <= 17);
+    fits.then_some((negative, whole, count))
+}
+
+/// The decimal in `bytes[start..end]`, if it is plain.
+#[inline]
+fn plain(bytes: &[u8], start: usize, end: usize) -> Option<f32> {
+    let window = bytes.get(..end)?.last_chunk::<WINDOW>()?;
+    let (negative, whole, count) = shape(window, start, end)?;
     let (words, _) = window.as_chunks::<8>();
     let low = digits(words[2], count)?;
     let middle = digits(words[1], count.saturating_sub(8))?;
@@ -92,6 +120,8 @@ fn digits(word: [u8; 8], count: usize) -> Option<u64> {
     (others == 0).then(|| eight_digits(values))
 }
 
+/// Digits behind the point at most.
+pub(super) const MOST: usize = 19;
 /// Bytes of the longest plain decimal: a space, a sign, a digit, a point, 19 digits, and one to spare.
 const WINDOW: usize = 24;
 /// Bytes that are searched for separators at once.
@@ -143,6 +173,12 @@ mod tests {
                 at += text.len() + 1;
             }
             prop_assert_eq!(end, if out.len() == texts.len() { End::Closed(at) } else { End::Before(at) });
+            let mut other = Vec::new();
+            portable(array.as_bytes(), 0, &mut other);
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            // Their windows differ, so they may stop at different elements near the beginning.
+            let both = out.len().min(other.len());
+            prop_assert_eq!(bits(&out[..both]), bits(&other[..both]));
         }
 
         #[test]
@@ -152,10 +188,13 @@ mod tests {
             let array = format!("[{}]{}", texts.join(","), " ".repeat(80));
             let mut out = Vec::new();
             // The first decimals have too little before them for the window.
-            let from = 1 + texts[..3].iter().map(|t| t.len() + 1).sum::<usize>();
-            let end = run(array.as_bytes(), from, &mut out);
-            prop_assert!(matches!(end, End::Closed(_)), "stopped after {}", out.len());
-            prop_assert_eq!(out.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), values[3..].iter().map(|v| v.to_bits()).collect::<Vec<_>>());
+            let from = 1 + texts[..9].iter().map(|t| t.len() + 1).sum::<usize>();
+            for run in [run, portable] {
+                out.clear();
+                let end = run(array.as_bytes(), from, &mut out);
+                prop_assert!(matches!(end, End::Closed(_)), "stopped after {}", out.len());
+                prop_assert_eq!(out.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), values[9..].iter().map(|v| v.to_bits()).collect::<Vec<_>>());
+            }
         }
     }
 }
