@@ -226,7 +226,8 @@ impl<'p> Run<'p> {
                 }
             }
         }
-        Ok(())
+        // Asked to stop, the readers end without a word.
+        if stop.load(Ordering::Relaxed) { Err(Error::interrupted()) } else { Ok(()) }
     }
 
     /// A chunk that holds a vector which nobody knew is decoded again, now that it has a column. Chunks come in order, so

@@ -93,8 +93,7 @@ const SIDE_BY_SIDE: u64 = 512 << 20;
 /// Below that, the part of `--memory` that the codes of one segment of the index may take.
 const SEGMENT_SHARE: u64 = 24;
 
-/// Rows of a fragment at most, so that a run with so little memory can index one at a time. The rest of the program may ask for
-/// more memory later; the dataset stays as it is.
+/// Rows of a fragment at most, so that a run with so little memory can index the dataset fragment by fragment.
 #[must_use]
 pub fn fragment_rows(memory: u64, dimension: usize) -> usize {
     if memory >= SIDE_BY_SIDE {

@@ -12,9 +12,9 @@ use super::kernel::{Blocks, Centroids};
 use super::kmeans::{Space, assign, partitions, sub_vector};
 
 /// Rounds of k-means for the partitions.
-const IVF_ROUNDS: usize = 12;
+const IVF_ROUNDS: usize = 20;
 /// Training vectors per partition.
-const IVF_SAMPLE: usize = 128;
+const IVF_SAMPLE: usize = 256;
 /// Rounds of k-means for each sub-vector's codebook.
 const PQ_ROUNDS: usize = 10;
 const SEED: u64 = 7;
@@ -39,16 +39,18 @@ impl Models {
     }
 }
 
-/// Training vectors for a codebook. Measured on two corpora (`benches/README.md`): sub-vectors of two dimensions gain nothing
-/// from more than 16 vectors per centroid, those of ten a point of recall from 64.
-fn pq_sample(choice: &Choice, dimension: usize) -> usize {
-    let wide = dimension / choice.sub_vectors.max(1) > 4;
-    ((if wide { 64 } else { 32 }) << choice.bits).max(4096)
+/// Training vectors for each centroid of a codebook. Measured on two corpora (`benches/README.md`): fewer cost up to a point of
+/// recall, more gain nothing that can be told from the luck of a seed.
+const PQ_SAMPLE: usize = 64;
+
+/// Training vectors for a codebook; one of 16 centroids is too coarse to take so few.
+fn pq_sample(choice: &Choice) -> usize {
+    (PQ_SAMPLE << choice.bits).max(4096)
 }
 
 /// Vectors that training can use at most, for a budget of `bytes`.
 pub(super) fn sample_limit(choice: &Choice, dimension: usize, bytes: u64) -> usize {
-    let wanted = (choice.partitions * IVF_SAMPLE).max(pq_sample(choice, dimension));
+    let wanted = (choice.partitions * IVF_SAMPLE).max(pq_sample(choice));
     let affordable = usize::try_from(bytes / (dimension as u64 * 4)).unwrap_or(usize::MAX);
     wanted.min(affordable).max(256)
 }
@@ -64,7 +66,7 @@ pub(super) fn train(sample: Blocks, choice: &Choice, metric: Metric) -> Models {
     tracing::debug!(seconds = begin.elapsed().as_secs_f64(), rows = sample.rows(), "Trained the partitions.");
     let mut codebook = Vec::new();
     if choice.kind == IndexKind::IvfPq {
-        let rows = residuals(sample, pq_sample(choice, dimension), &centroids, metric);
+        let rows = residuals(sample, pq_sample(choice), &centroids, metric);
         let width = dimension / choice.sub_vectors;
         codebook = (0..choice.sub_vectors).into_par_iter().map(|m| sub_vector(&rows, m * width, width, 1 << choice.bits, PQ_ROUNDS, SEED + m as u64)).collect();
         tracing::debug!(seconds = begin.elapsed().as_secs_f64(), rows = rows.rows(), "Trained the codebook.");

@@ -94,6 +94,15 @@ fn nothing_but_the_records_decides_about_the_rows() {
             std::fs::create_dir(&shards).expect("a folder");
             let (one, two) = each.split_at(each.len() / 2);
             std::fs::write(shards.join("s-0.jsonl"), one.join("\n")).expect("written");
+            // Shards that are read ahead of their turn, each on a thread of its own.
+            let packed = folder.path().join("packed");
+            std::fs::create_dir(&packed).expect("a folder");
+            for (at, part) in each.chunks(each.len().div_ceil(9)).enumerate() {
+                let bytes = zstd::encode_all(part.join("\n").as_bytes(), 1).expect("packed");
+                std::fs::write(packed.join(format!("s-{at}.jsonl.zst")), bytes).expect("written");
+            }
+            let flags = ["--from", "qdrant", "--collection", "c", "--index", "none", "--threads", "4", "--memory", "2GiB"];
+            prop_assert_eq!(&plain, &rows(&Converted::of(&[&packed], &flags)));
             std::fs::write(shards.join("s-1.jsonl"), two.join("\r\n")).expect("written");
             prop_assert_eq!(&plain, &rows(&Converted::of(&[&shards], &["--from", "qdrant", "--collection", "c", "--index", "none"])));
             Ok(())
