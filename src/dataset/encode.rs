@@ -2,7 +2,7 @@
 //! which Lance builds the index without looking at the vectors again (`IvfBuildParams::precomputed_shuffle_buffers`).
 //!
 //! Columns and their names are Lance's: `row_id` (uint64, the row's address), `__ivf_part_id` (uint32) and `__pq_code`
-//! (fixed_size_list<uint8>; two codes of 4 bits share a byte, the first in its low half). Rows without a finite vector, and
+//! (`fixed_size_list<uint8>`; two codes of 4 bits share a byte, the first in its low half). Rows without a finite vector, and
 //! all-zero ones under cosine, are left out, as Lance itself does. Not the training (`train.rs`).
 
 use std::path::Path;
