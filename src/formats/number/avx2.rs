@@ -9,13 +9,14 @@ use std::arch::x86_64::{
 use super::run::{End, MOST, shape, walk};
 use super::{EIGHT, NEGATIVE_POWERS, rounded};
 
-/// As [`super::run::run`]; `None` where the CPU has no AVX2.
+/// As [`super::run::run`]; `None` where the CPU has no AVX2 (or, as no real one does, AVX2 without BMI).
 pub(super) fn run(bytes: &[u8], pos: usize, out: &mut Vec<f32>) -> Option<End> {
-    if !std::arch::is_x86_feature_detected!("avx2") {
+    use std::arch::is_x86_feature_detected as has;
+    if !(has!("avx2") && has!("bmi1") && has!("bmi2")) {
         return None;
     }
-    #[expect(unsafe_code, reason = "a function compiled for AVX2 may only be called where the CPU has it")]
-    // SAFETY: the lines above have asked the CPU.
+    #[expect(unsafe_code, reason = "a function compiled for AVX2 and BMI may only be called where the CPU has both")]
+    // SAFETY: the lines above have asked the CPU for everything that the function is compiled for.
     Some(unsafe { run_avx2(bytes, pos, out) })
 }
 
