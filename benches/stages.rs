@@ -128,6 +128,8 @@ fn decoder() -> TextDecoder {
         membership: Arc::new(Membership { collection, relationship: "member_of", vector_type: None }),
         shard: 0,
         foreign: Arc::default(),
+        plain: false,
+        resize: None,
     };
     TextDecoder::new(context).expect("the layout is consistent")
 }
@@ -140,7 +142,7 @@ fn chunk(text: &str) -> Chunk {
 #[divan::bench(args = [2, DIMENSION])]
 fn decode_dimensions(bencher: Bencher, dimension: usize) {
     let text = records(1000, dimension);
-    let (decoder, layout) = (decoder(), Layout { main: None, dimension, others: vec![] });
+    let (decoder, layout) = (decoder(), Layout { main: None, dimension, ..Layout::default() });
     let chunk = chunk(&text);
     bencher.counter(ItemsCount::new(1000usize)).counter(BytesCount::of_str(&text)).bench_local(|| decoder.decode(&chunk, &layout).expect("records"));
 }
@@ -149,7 +151,7 @@ fn decode_dimensions(bencher: Bencher, dimension: usize) {
 #[divan::bench(args = ["none", "fsst", "lz4", "zstd"], sample_count = 20)]
 fn write(bencher: Bencher, compression: &str) {
     let compression = <Compression as clap::ValueEnum>::from_str(compression, false).expect("a codec");
-    let layout = Layout { main: None, dimension: DIMENSION, others: vec![] };
+    let layout = Layout { main: None, dimension: DIMENSION, ..Layout::default() };
     let batch = decoder().decode(&chunk(&records(4000, DIMENSION)), &layout).expect("records").batch.expect("rows");
     let engine = Arc::new(Engine::new(2).expect("threads"));
     bencher.counter(BytesCount::new(batch.get_array_memory_size())).with_inputs(|| tempfile::tempdir().expect("a folder")).bench_local_values(|folder| {

@@ -36,6 +36,7 @@ pub fn check(plan: &Plan, stop: &AtomicBool) -> Result<CheckReport> {
         {
             findings.push(format!("collection {}: {read} records, expected {promised} by the manifest", printable(&input.collection.name)));
         }
+        findings.extend(input.missing(read));
     }
     let read = parts.iter().map(|p| p.rows).sum();
     let rejected: u64 = parts.iter().map(|p| p.rejected).sum();

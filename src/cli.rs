@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use crate::dataset::choose::{IndexKind, Metric};
 use crate::dataset::write::Compression;
 use crate::dedupe::OnDuplicate;
+use crate::frame::resize::Method;
 
 /// Turns dumps of Pinecone, Weaviate, Qdrant, Chroma and Milvus into an indexed Lance dataset that ContextFrame opens.
 ///
@@ -37,8 +38,12 @@ pub enum Command {
     Convert(Box<Convert>),
     /// Say what dumps are and what `convert` would do; writes nothing.
     Inspect(Box<Inspect>),
+    /// Hold every row of a dataset against the dumps that it was made of; writes nothing.
+    Verify(Box<Verify>),
     /// Build or rebuild the indices of a dataset.
     Index(Index),
+    /// Say what was wrong with the records of a rejects file, by code and with examples.
+    Rejects(Rejects),
     /// List the layouts that can be read.
     Formats(Formats),
     /// Print a completion script for a shell.
@@ -51,16 +56,18 @@ pub enum Command {
 }
 
 /// `convert`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Example:\n  vec2lance convert export/ points.lance\n  zstd -dc dump.jsonl.zst | vec2lance convert --from qdrant --collection points - points.lance"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Convert {
-    /// Dumps: a file, a folder of shards or of a snapshot, or `-` for standard input.
-    #[arg(required = true, num_args = 1.., value_name = "DUMP", value_hint = ValueHint::AnyPath)]
+    /// Dumps: a file, a folder of shards or of a snapshot, or `-` for standard input; then the dataset to write, which must not exist.
+    /// With --plan, there may be no dump.
+    #[arg(required = true, num_args = 1.., value_name = "DUMP… OUT.lance", value_hint = ValueHint::AnyPath)]
     pub dumps: Vec<PathBuf>,
-    /// The dataset to write; it must not exist.
-    #[arg(required = true, value_name = "OUT.lance", value_hint = ValueHint::AnyPath)]
+    /// The dataset to write: the last of the paths.
+    #[arg(skip)]
     pub out: PathBuf,
     /// Stop, with nothing committed, when more records than this are rejected: a number, or a percentage of those read.
     #[arg(long, value_name = "N|P%", value_parser = parse_max_rejects)]
@@ -76,8 +83,30 @@ pub struct Convert {
     #[arg(long, value_enum, default_value = "member_of", value_name = "TYPE")]
     pub member_relationship: Relationship,
     /// Replace the dataset if it exists; the old one stays until the new one is whole.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["append", "upsert"])]
     pub overwrite: bool,
+    /// Add to the dataset the records whose (source, collection, namespace, id) it does not have yet.
+    #[arg(long, conflicts_with = "upsert")]
+    pub append: bool,
+    /// Add new records to the dataset and replace those that have changed; rows that have not are not written again.
+    #[arg(long)]
+    pub upsert: bool,
+    /// With --upsert, of a full re-export: remove rows of the dump's collections and namespaces that the dump does not have.
+    #[arg(long, requires = "upsert", conflicts_with = "append")]
+    pub delete_missing: bool,
+    /// Begin anew, whatever an interrupted run has left. Without it, the same command goes on where that run ended.
+    #[arg(long)]
+    pub restart: bool,
+    /// Payload fields that get a typed column `x_<field>` with an index beside the JSON: FIELD:TYPE (int64, uint64, float64, bool, string,
+    /// timestamp, list<…> of each), FIELD for the type that all its values have, or `auto` for every field that has one.
+    #[arg(long, value_name = "FIELD[:TYPE],…|auto", value_delimiter = ',')]
+    pub promote: Vec<String>,
+    /// Verify every row when the dataset is written, as `vec2lance verify` does.
+    #[arg(long)]
+    pub verify: bool,
+    /// Also list the rejects as a JSON array of {"id", "error"}, as migration scripts do.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "migration_errors.json", value_hint = ValueHint::FilePath)]
+    pub errors_json: Option<PathBuf>,
     /// How text is stored. Vectors are never compressed.
     #[arg(long, value_enum, default_value = "none", value_name = "CODEC")]
     pub compression: Compression,
@@ -92,11 +121,46 @@ pub struct Convert {
     pub indexing: Indexing,
 }
 
-/// `inspect`.
+/// `verify`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Options by which the dataset was converted (--from, --collection, …) are remembered in it and need not be given again.\n\nExample:\n  vec2lance verify points.lance export/"
+)]
+pub struct Verify {
+    /// The dataset.
+    #[arg(value_name = "OUT.lance", value_hint = ValueHint::DirPath)]
+    pub dataset: PathBuf,
+    /// The dumps, in the order in which they were converted.
+    #[arg(required_unless_present = "plan", num_args = 1.., value_name = "DUMP", value_hint = ValueHint::AnyPath)]
+    pub dumps: Vec<PathBuf>,
+    /// A quick look: compare about so many records, spread over the dump, instead of all.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub sample: Option<u64>,
+    /// A looser test: a vector may differ if the cosine of both is at least this, such as 0.99.
+    #[arg(long, value_name = "BOUND", value_parser = parse_cosine)]
+    pub cosine: Option<f64>,
+    /// How many differences to list with both values.
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub list: usize,
+    /// Which record of one id counts; by default, as the dataset was converted.
+    #[arg(long, value_enum, value_name = "RULE")]
+    pub on_duplicate: Option<OnDuplicate>,
+    /// How members are linked to the header; by default, as the dataset was converted.
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub member_relationship: Option<Relationship>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// How dumps are read.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `inspect`.
+#[derive(Debug, Clone, Args)]
 pub struct Inspect {
     /// Dumps: a file, a folder of shards or of a snapshot, or `-` for standard input.
-    #[arg(required = true, num_args = 1.., value_name = "DUMP", value_hint = ValueHint::AnyPath)]
+    #[arg(required_unless_present = "plan", num_args = 1.., value_name = "DUMP", value_hint = ValueHint::AnyPath)]
     pub dumps: Vec<PathBuf>,
     /// Read everything and hold every part of a snapshot against its manifest: the yearly check of an archive.
     #[arg(long)]
@@ -112,34 +176,97 @@ pub struct Inspect {
     pub indexing: Indexing,
 }
 
+impl Cli {
+    /// Tells the dataset from the dumps, which clap cannot where dumps may be missing.
+    ///
+    /// # Errors
+    /// A dump or the dataset is missing, in clap's words.
+    pub fn settled(mut self) -> Result<Self, clap::Error> {
+        if let Command::Convert(convert) = &mut self.command {
+            convert.out = convert.dumps.pop().unwrap_or_default();
+            if convert.dumps.is_empty() && convert.reading.plan.is_none() {
+                let text = "a dump, or the dataset to write, is missing: expected at least two paths, or --plan and one";
+                return Err(<Self as clap::CommandFactory>::command().find_subcommand_mut("convert").map_or_else(
+                    || clap::Error::raw(clap::error::ErrorKind::MissingRequiredArgument, text),
+                    |convert| convert.clone().bin_name("vec2lance convert").error(clap::error::ErrorKind::MissingRequiredArgument, text),
+                ));
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// How dumps are read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
+    /// Sources, each with a path and what it is, as a TOML file (grammar: formats/README.md); they are read before other dumps.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub plan: Option<PathBuf>,
+    /// What a plan says of each dump, in their order.
+    #[arg(skip)]
+    pub sources: Vec<Option<crate::plan::sources::Source>>,
+    /// What earlier plans said, as a dataset remembers it.
+    #[arg(skip)]
+    pub remembered: Vec<crate::plan::sources::Source>,
     /// The database that the dumps come from; by default it is told by their content. `vec2lance formats` lists them.
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,
     /// A layout of your own, as a TOML file (grammar: formats/README.md).
     #[arg(long, value_name = "FILE", conflicts_with = "from", value_hint = ValueHint::FilePath)]
     pub format: Option<PathBuf>,
+    /// The layout's TOML itself, as a dataset remembers it.
+    #[arg(skip)]
+    pub format_text: Option<String>,
     /// Name of the collection; by default the manifest's, the package's, or the file's.
     #[arg(long, value_name = "NAME")]
     pub collection: Option<String>,
-    /// The named vector that becomes the column `vector`; by default `default`, else the collection's first.
+    /// The vector that becomes the column `vector`: a named vector, or the field or column that holds it; by default `default`, else
+    /// the collection's first.
     #[arg(long, value_name = "NAME")]
     pub vector: Option<String>,
-    /// The field that holds the id (Milvus entities without a schema).
-    #[arg(long, value_name = "FIELD")]
+    /// Values of the column `vector`, where main vectors have another number of them; with --resize only. Without both, two dimensions
+    /// in one run are an error.
+    #[arg(long, value_name = "N", requires = "resize", value_parser = parse_dimension)]
+    pub dimension: Option<usize>,
+    /// What becomes of main vectors that have not --dimension values. A list: `pca,pad` projects longer ones and fills up shorter ones.
+    #[arg(long, value_enum, value_name = "METHOD,…", value_delimiter = ',', requires = "dimension")]
+    pub resize: Vec<Method>,
+    /// Values of vectors in the dumps that a dataset was made of, by collection, as it remembers them.
+    #[arg(skip)]
+    pub dimensions: std::collections::BTreeMap<String, String>,
+    /// The field or column that holds the id. Columns of a table without a header are called by their numbers, from 1.
+    #[arg(long, value_name = "FIELD", visible_alias = "id")]
     pub id_field: Option<String>,
     /// The field that holds the main vector (Milvus entities without a schema).
     #[arg(long, value_name = "FIELD")]
     pub vector_field: Option<String>,
-    /// Fields to columns, as a TOML file with a table `[map]` and a list `text_fields`.
+    /// What becomes of fields, as a TOML file: to columns, renamed, dropped, joined to the text, constants (grammar: formats/README.md).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub map: Option<PathBuf>,
+    /// That TOML itself, as a dataset remembers it.
+    #[arg(skip)]
+    pub map_text: Option<String>,
+    /// Layouts of collections, as a dataset remembers them.
+    #[arg(skip)]
+    pub layouts: std::collections::BTreeMap<String, String>,
     /// Fields tried for `text_content`, first to last.
-    #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+    #[arg(long, value_name = "FIELD,…", value_delimiter = ',', visible_alias = "text")]
     pub text_fields: Option<Vec<String>>,
+    /// A field whose values are ids of another collection of the run or dataset: each becomes a relationship `reference` to that record,
+    /// and those without a target are listed. May be given more than once; SOURCE/COLLECTION where two sources have the same name.
+    #[arg(long, value_name = "FIELD=COLLECTION")]
+    pub link: Vec<String>,
+    /// The field or column that holds the metadata as a JSON object; by default, every field that is nothing else is metadata.
+    #[arg(long, value_name = "FIELD")]
+    pub metadata: Option<String>,
+    /// A file with the source's schema (what Milvus' `collections/describe` or Weaviate's `/v1/schema` answers), for dumps that do
+    /// not carry it.
+    #[arg(long, value_name = "FILE")]
+    pub schema: Vec<String>,
+    /// The source's schema itself, as a dataset remembers it.
+    #[arg(skip)]
+    pub schema_text: Option<String>,
     /// Threads that decode; by default one for each core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -151,8 +278,16 @@ pub struct Reading {
     pub no_mmap: bool,
 }
 
+impl Reading {
+    /// The file with the source's schema.
+    #[must_use]
+    pub fn source_schema(&self) -> Option<&std::path::Path> {
+        self.schema.first().map(std::path::Path::new)
+    }
+}
+
 /// Which indices.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Index")]
 pub struct Indexing {
     /// The vector index. `auto`: IVF_PQ above 100,000 vectors, an exact IVF_FLAT below.
@@ -170,6 +305,9 @@ pub struct Indexing {
     /// Bits of a product quantiser's code: 4 or 8.
     #[arg(long, value_name = "N")]
     pub bits: Option<usize>,
+    /// Index every other vector too: dense ones by the metric, multi-vectors by cosine, bits and bytes by Hamming distance.
+    #[arg(long)]
+    pub vector_indices: bool,
 }
 
 /// `index`.
@@ -192,6 +330,23 @@ pub struct Index {
     pub indexing: Indexing,
 }
 
+/// `rejects`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each line of the file is one refused record: its place, a code, the reason, and the record itself as `original`.\nMend `original` (as text, or put a JSON object in its place), then:\n  vec2lance convert OUT.rejects.jsonl OUT.lance --append"
+)]
+pub struct Rejects {
+    /// The file, OUT.rejects.jsonl.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Examples of each code.
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub examples: usize,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `formats`.
 #[derive(Debug, Args)]
 pub struct Formats {
@@ -204,7 +359,8 @@ pub struct Formats {
 }
 
 /// The names on the command line, with the underscores that Lance has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IndexKindArg {
     /// IVF_PQ above 100,000 vectors, an exact IVF_FLAT below.
     Auto,
@@ -238,7 +394,8 @@ impl From<IndexKindArg> for IndexKind {
 }
 
 /// The type of the one relationship of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Relationship {
     /// `member_of`.
     #[value(name = "member_of", alias = "member-of")]
@@ -276,6 +433,14 @@ fn parse_max_rejects(text: &str) -> Result<MaxRejects, String> {
         },
         None => text.parse().map(MaxRejects::Count).map_err(|_| wrong()),
     }
+}
+
+fn parse_dimension(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=1 << 20).contains(n)).ok_or_else(|| "expected a number from 1 to 1048576, such as 384".to_owned())
+}
+
+fn parse_cosine(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|c| (-1.0..=1.0).contains(c)).ok_or_else(|| "expected a number from -1 to 1, such as 0.99".to_owned())
 }
 
 /// Smallest memory that a run can be held to.

@@ -3,8 +3,8 @@
 //! The map of the house. Data flows one way only:
 //!
 //! ```text
-//! shard → chunk → Decoder → records → RecordBatch → fragment → one commit → indices → report
-//!                    └────────── reject ──────────────────────────────────────────────┘
+//! shard → chunk → Decoder → records → RecordBatch → fragment → one commit → indices → verify → report
+//!                    └────────── reject ───────────────────────────────────────────────────────┘
 //! ```
 //!
 //! | Room | Is | Must not |
@@ -17,7 +17,10 @@
 //! | [`dataset`] | Lance: fragments, commit, indices; alone knows lance and tokio | know where a batch came from |
 //! | [`pipeline`] | the only place that knows the whole order | |
 //! | [`check`] | `inspect --check`: a snapshot against its manifest | write anything |
-//! | [`dedupe`] | records that share an id, in bounded memory | read a record |
+//! | [`verify`] | both sides read again, row against record | write anything |
+//! | [`dedupe`], [`sorted`] | records that share an id; more entries than memory holds, in order | read a record |
+//! | [`links`] | the second pass over references: is every target there | write anything |
+//! | [`rejects`] | a rejects file read back | decode a record |
 //! | [`report`] | the only printer | decide anything |
 //! | [`error`], [`reject`], [`manifest`] | the run cannot go on; one record is refused; the snapshot contract | use another room |
 //! | [`seal`] | the air gap: internet sockets are given up before the first byte is read | |
@@ -32,10 +35,14 @@ pub mod error;
 pub mod formats;
 pub mod frame;
 pub mod heap;
+pub mod links;
 pub mod manifest;
 pub mod pipeline;
 pub mod plan;
 pub mod reject;
+pub mod rejects;
 pub mod report;
 pub mod seal;
+pub mod sorted;
 pub mod source;
+pub mod verify;

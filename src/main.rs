@@ -9,19 +9,20 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use clap::{CommandFactory, Parser};
-use vec2lance::cli::{Cli, Command, Convert, Formats, Index, Inspect, Relationship};
+use vec2lance::cli::{Cli, Command, Convert, Formats, Index, IndexKindArg, Indexing, Inspect, Rejects, Relationship, Verify};
 use vec2lance::dataset::choose::{Metric, Wishes};
 use vec2lance::dataset::index::Order;
 use vec2lance::dataset::{Engine, commit, index};
 use vec2lance::error::{Error, Result, Status};
 use vec2lance::formats::spec::Spec;
-use vec2lance::plan::{Output, check_sizes, plan, staging_path};
-use vec2lance::report::{self, ConvertReport, IndexReport, InspectReport, Table, TerminalProgress};
+use vec2lance::plan::recorded::Recorded;
+use vec2lance::plan::{Output, check_sizes, plan, report_path, sources, staging_path};
+use vec2lance::report::{self, ConvertReport, IndexReport, InspectReport, Table, TerminalProgress, VerifyReport};
 use vec2lance::seal::{Seal, seal};
-use vec2lance::{check, heap, pipeline};
+use vec2lance::{check, heap, pipeline, verify};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse().and_then(Cli::settled) {
         Ok(cli) => cli,
         Err(error) => {
             // Clap's own texts: help and version on stdout with 0, a wrong flag on stderr with 2.
@@ -44,6 +45,7 @@ fn prepare(cli: &Cli) {
     let (threads, temporary, memory) = match &cli.command {
         Command::Convert(c) => (c.reading.threads, Some(staging_path(&c.out)), c.reading.memory),
         Command::Index(i) => (i.threads, Some(pipeline::Scratch::path(&i.dataset)), i.memory),
+        Command::Verify(v) => (v.reading.threads, None, v.reading.memory),
         _ => (None, None, 1 << 30),
     };
     let threads = threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
@@ -81,12 +83,20 @@ fn prepare(cli: &Cli) {
     };
     let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_default();
     let ansi = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).with_target(false).without_time().init();
-    // A panic inside the Parquet reader on a damaged file is caught and becomes an error; its own text is for debugging.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .with_target(false)
+        .without_time()
+        .log_internal_errors(false)
+        .init();
+    // A panic inside the Parquet reader on a damaged file, or inside of Lance when the system refuses it something, is caught and becomes an
+    // error; its own text is for debugging.
     let default = std::panic::take_hook();
     let verbose = cli.verbose > 1;
     std::panic::set_hook(Box::new(move |info| {
-        let foreign = info.location().is_some_and(|l| l.file().contains("parquet") && !l.file().contains("vec2lance"));
+        let foreign = info.location().is_some_and(|l| ["/parquet-", "/lance-"].iter().any(|name| l.file().contains(name)));
         if verbose || !foreign {
             default(info);
         }
@@ -97,7 +107,9 @@ fn run(cli: Cli) -> Result<Status> {
     match cli.command {
         Command::Convert(convert) => run_convert(&convert),
         Command::Inspect(inspect) => run_inspect(&inspect),
+        Command::Verify(verify) => run_verify(&verify),
         Command::Index(index) => run_index(&index),
+        Command::Rejects(rejects) => run_rejects(&rejects),
         Command::Formats(formats) => run_formats(&formats),
         Command::Completions { shell } => {
             let mut out = Vec::new();
@@ -128,10 +140,14 @@ fn print(text: &str) -> Result<Status> {
 /// What an interrupt during a stage that cannot stop takes away.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
+/// Whether the run is still looking at its input, which a silent pipe can make it do for ever.
+static WAITING: AtomicBool = AtomicBool::new(false);
+
 /// Watches for Ctrl-C and SIGTERM: the first asks the run to stop; if it has not within two seconds, or at the second, the
 /// process cleans up and ends.
 fn watch() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
+    WAITING.store(true, Ordering::Relaxed);
     let failed = |e: std::io::Error| Error::new(format!("cannot watch for Ctrl-C: {e}"));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, i32::from(Status::Interrupted.code()), Arc::clone(&stop)).map_err(failed)?;
@@ -145,11 +161,13 @@ fn watch() -> Result<Arc<AtomicBool>> {
         }
         std::thread::sleep(Duration::from_secs(2));
         let unfinished = UNFINISHED.lock().map(|mut u| std::mem::take(&mut *u)).unwrap_or_default();
-        if !unfinished.is_empty() {
-            for path in &unfinished {
+        if !unfinished.is_empty() || WAITING.load(Ordering::Relaxed) {
+            // What a journal knows of is worth more than a clean folder.
+            for path in unfinished.iter().filter(|_| !pipeline::kept()) {
                 pipeline::clean(path);
             }
-            report::print_error(&Error::interrupted());
+            let error = Error::interrupted();
+            report::print_error(&if pipeline::kept() { error.and_help(pipeline::GOES_ON) } else { error });
             #[expect(clippy::exit, reason = "the stage under way cannot be asked to stop, and nothing of it is kept")]
             std::process::exit(i32::from(Status::Interrupted.code()));
         }
@@ -162,30 +180,185 @@ fn run_convert(convert: &Convert) -> Result<Status> {
     let seal = seal();
     warn_unsealed(&seal);
     let stop = watch()?;
-    let output = Output::of(convert)?;
+    let mut convert = convert.clone();
+    sources::open(&mut convert.dumps, &mut convert.reading)?;
+    if convert.verify && convert.dumps.iter().any(|d| d.as_os_str() == "-") {
+        return Err(Error::new("--verify reads the dump a second time, which standard input does not allow").help("save it to a file first"));
+    }
+    let asked = convert.promote.clone();
+    let there = if convert.append || convert.upsert { Some(remembered(&mut convert)?) } else { None };
+    pipeline::sweep(&convert.out);
+    let mut output = Output::of(&convert)?;
+    if let Some(there) = &there {
+        output.options.insert("the dataset's version".to_owned(), there.version().to_string());
+    }
     check_sizes(&convert.dumps)?;
-    let plan = plan(&convert.dumps, &convert.reading, &convert.indexing, convert.member_relationship)?;
+    let mut plan = plan(&convert.dumps, &convert.reading, &convert.indexing, convert.member_relationship)?;
     let engine = Arc::new(Engine::new(plan.budget.threads)?);
+    if let Some(there) = &there {
+        pipeline::adopt(&mut plan, &engine, there)?;
+        pipeline::held(&plan.layout, &asked)?;
+    }
     let progress = TerminalProgress::new(plan.shards().map(|(_, s)| s.shard.size).sum());
+    if there.is_none() {
+        pipeline::promote(&mut plan, &convert.promote, &stop, &progress)?;
+    }
+    drop(there);
     if let Ok(mut unfinished) = UNFINISHED.lock() {
         *unfinished = output.unfinished();
     }
-    let outcome = pipeline::convert(&plan, &output, &engine, &stop, &progress);
+    WAITING.store(false, Ordering::Relaxed);
+    let report_of = |outcome: &pipeline::Outcome| ConvertReport::of(&plan, &output, outcome, &seal, started.elapsed().as_secs_f64());
+    let made = std::cell::RefCell::new(None);
+    let converted = pipeline::convert(&plan, &output, &engine, &stop, &progress, &|outcome| {
+        let report = report_of(outcome);
+        let text = report::json(&report);
+        made.replace(Some(report));
+        text
+    });
     if let Ok(mut unfinished) = UNFINISHED.lock() {
         unfinished.clear();
     }
     progress.finish();
-    let outcome = outcome?;
-    let report = ConvertReport::of(&plan, &output, &outcome, &seal, started.elapsed().as_secs_f64());
+    let outcome = match converted? {
+        pipeline::Converted::Now(outcome) => outcome,
+        pipeline::Converted::Before(text) => return finished_before(&convert, &output, &text, &stop),
+    };
+    let report = made.take().unwrap_or_else(|| report_of(&outcome));
     let json = report::json(&report);
-    std::fs::write(&output.report, &json).map_err(|e| Error::io("write", &output.report, &e))?;
-    print(&if convert.json { json } else { report.text() })?;
+    if outcome.version.is_none() || report.unchanged() {
+        std::fs::write(&output.report, &json).map_err(|e| Error::io("write", &output.report, &e))?;
+    }
+    if !convert.verify || outcome.version.is_none() {
+        print(&if convert.json { json } else { report.text() })?;
+    }
     if let Some(error) = outcome.index_error {
         let shown = vec2lance::reject::printable(&output.dataset.display().to_string());
         return Err(Error::new(format!("all rows are in {shown}, but its indices could not be built: {error}"))
             .help(format!("mend the cause, then: vec2lance index {shown}")));
     }
-    Ok(if outcome.findings.is_empty() { Status::Clean } else { Status::Findings })
+    let status = if outcome.findings.is_empty() { Status::Clean } else { Status::Findings };
+    if !convert.verify || outcome.version.is_none() {
+        return Ok(status);
+    }
+    let text = if convert.json { String::new() } else { report.text() };
+    let value = serde_json::to_value(&report).unwrap_or_default();
+    verified(&convert, &output, &text, value, status, &stop)
+}
+
+/// What the dataset that is to be changed was made with, where the command line does not say otherwise.
+fn remembered(convert: &mut Convert) -> Result<commit::Opened> {
+    let engine = Engine::new(2)?;
+    let opened = commit::open(&engine, &convert.out)?;
+    let recorded = Recorded::read(opened.config());
+    recorded.fill(opened.config(), &mut convert.reading);
+    sources::remember(&convert.dumps, &mut convert.reading, recorded.sources());
+    if convert.indexing.index == IndexKindArg::Auto {
+        convert.indexing.index = recorded.index();
+    }
+    convert.indexing.vector_indices |= recorded.vector_indices();
+    if convert.on_duplicate.is_none() {
+        convert.on_duplicate = recorded.asked_on_duplicate();
+    }
+    convert.member_relationship = recorded.relationship();
+    if convert.promote.is_empty() {
+        convert.promote = recorded.promote().to_vec();
+    }
+    if convert.reading.vector.is_none() {
+        convert.reading.vector = opened.main_vector(&engine)?;
+    }
+    Ok(opened)
+}
+
+/// The run that made the dataset died before it could say so.
+fn finished_before(convert: &Convert, output: &Output, text: &str, stop: &AtomicBool) -> Result<Status> {
+    let report: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let status = match report.get("status").and_then(serde_json::Value::as_u64) {
+        Some(0) => Status::Clean,
+        Some(1) => Status::Findings,
+        _ => Status::Failed,
+    };
+    let shown = |path: &std::path::Path| vec2lance::reject::printable(&path.display().to_string());
+    let mut table = Table::default();
+    table.row("dataset", &shown(&output.dataset));
+    table.row("resumed", "everything was done when the run before was interrupted; its dataset has its name now");
+    table.row("report", &shown(&output.report));
+    if convert.verify {
+        return verified(convert, output, &table.finish(), report, status, stop);
+    }
+    print(&if convert.json { text.to_owned() } else { table.finish() })?;
+    Ok(status)
+}
+
+/// `convert --verify`: both reports, the verification's last.
+fn verified(convert: &Convert, output: &Output, text: &str, mut report: serde_json::Value, status: Status, stop: &AtomicBool) -> Result<Status> {
+    let args = Verify {
+        dataset: output.dataset.clone(),
+        dumps: convert.dumps.clone(),
+        sample: None,
+        cosine: None,
+        list: 20,
+        on_duplicate: None,
+        member_relationship: None,
+        json: convert.json,
+        reading: convert.reading.clone(),
+    };
+    let found = verify_report(&args, stop)?;
+    let differs = found.status != 0;
+    if convert.json {
+        report["verify"] = serde_json::to_value(&found).unwrap_or_default();
+        print(&report::json(&report))?;
+    } else {
+        print(&format!("{text}{}", found.text()))?;
+    }
+    Ok(if differs { Status::Findings } else { status })
+}
+
+fn run_verify(args: &Verify) -> Result<Status> {
+    warn_unsealed(&seal());
+    let stop = watch()?;
+    let report = verify_report(args, &stop)?;
+    print(&if args.json { report::json(&report) } else { report.text() })?;
+    Ok(if report.status == 0 { Status::Clean } else { Status::Findings })
+}
+
+/// Opens both sides anew, whatever this process has done before.
+fn verify_report(args: &Verify, stop: &AtomicBool) -> Result<VerifyReport> {
+    let threads = args.reading.threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
+    let engine = Arc::new(Engine::new(threads)?);
+    let opened = commit::open(&engine, &args.dataset)?;
+    let recorded = Recorded::read(opened.config());
+    let (mut reading, mut dumps) = (args.reading.clone(), args.dumps.clone());
+    sources::open(&mut dumps, &mut reading)?;
+    sources::remember(&dumps, &mut reading, recorded.sources());
+    let taken = recorded.fill(opened.config(), &mut reading);
+    let notes = if taken.is_empty() { vec![] } else { vec![format!("the dump was read as the dataset was converted: {}", taken.join(" "))] };
+    let indexing = Indexing { index: IndexKindArg::Auto, metric: Some(Metric::Cosine), partitions: None, sub_vectors: None, bits: None, vector_indices: false };
+    let mut plan = plan(&dumps, &reading, &indexing, args.member_relationship.unwrap_or_else(|| recorded.relationship()))?;
+    plan.layout.promoted = Recorded::promoted(opened.config());
+    pipeline::recall(&plan, &args.dataset)?;
+    let progress = TerminalProgress::new(plan.shards().map(|(_, s)| s.shard.size).sum());
+    let asked = verify::Asked {
+        sample: args.sample,
+        cosine: args.cosine,
+        rule: args.on_duplicate.unwrap_or_else(|| recorded.on_duplicate()),
+        list: args.list,
+        index: recorded.index().into(),
+        named_indices: recorded.vector_indices(),
+        report: report_path(&args.dataset),
+        scratch: scratch_folder(&args.dataset),
+    };
+    let found = verify::verify(plan, &opened, &engine, &asked, stop, &progress);
+    progress.finish();
+    Ok(VerifyReport::of(found?, &args.dataset, opened.version(), notes))
+}
+
+/// Where lists are sorted that do not fit in memory: beside the dataset, because that volume has the room; where nothing can be
+/// written there, in the system's folder for temporary files.
+fn scratch_folder(dataset: &std::path::Path) -> PathBuf {
+    let parent = dataset.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let writable = std::fs::metadata(parent).is_ok_and(|m| !m.permissions().readonly());
+    if writable { parent.to_owned() } else { std::env::temp_dir() }
 }
 
 fn warn_unsealed(seal: &Seal) {
@@ -197,6 +370,8 @@ fn warn_unsealed(seal: &Seal) {
 fn run_inspect(inspect: &Inspect) -> Result<Status> {
     warn_unsealed(&seal());
     let stop = watch()?;
+    let mut inspect = inspect.clone();
+    sources::open(&mut inspect.dumps, &mut inspect.reading)?;
     let plan = match plan(&inspect.dumps, &inspect.reading, &inspect.indexing, Relationship::MemberOf) {
         Ok(plan) => plan,
         Err(why) if inspect.check && inspect.dumps.iter().any(|d| d.join(vec2lance::manifest::FILE).is_file()) => {
@@ -220,6 +395,7 @@ fn run_index(args: &Index) -> Result<Status> {
     let engine = Arc::new(Engine::new(threads)?);
     let mut opened = commit::open(&engine, &args.dataset)?;
     let _stop = watch()?;
+    WAITING.store(false, Ordering::Relaxed);
     let scratch = pipeline::Scratch::create(&args.dataset)?;
     if let Ok(mut unfinished) = UNFINISHED.lock() {
         unfinished.push(pipeline::Scratch::path(&args.dataset));
@@ -233,8 +409,9 @@ fn run_index(args: &Index) -> Result<Status> {
     };
     let indexing = &args.indexing;
     let wishes = Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits, memory: Some(args.memory) };
-    let order = Order { kind: indexing.index.into(), wishes, metric, memory: args.memory };
+    let order = Order { kind: indexing.index.into(), wishes, metric, memory: args.memory, named: indexing.vector_indices };
     let built = index::build(&engine, &mut opened, &order)?;
+    pipeline::flush(&args.dataset)?;
     if let Ok(mut unfinished) = UNFINISHED.lock() {
         unfinished.clear();
     }
@@ -251,6 +428,11 @@ fn run_index(args: &Index) -> Result<Status> {
     table.row("version", &opened.version().to_string());
     table.row("seconds", &format!("{:.2}", started.elapsed().as_secs_f64()));
     print(&table.finish())
+}
+
+fn run_rejects(args: &Rejects) -> Result<Status> {
+    let summary = vec2lance::rejects::summary(&args.file, args.examples)?;
+    print(&if args.json { report::json(&summary) } else { report::rejects_text(&summary) })
 }
 
 fn run_formats(args: &Formats) -> Result<Status> {

@@ -5,14 +5,25 @@
 
 mod again;
 mod ahead;
-mod feed;
+mod components;
+pub(crate) mod feed;
 mod finish;
+mod fit;
+mod headers;
+mod identity;
+mod journal;
 mod log;
+mod meeting;
+mod npz;
+mod outcome;
+mod promote;
+pub(crate) mod read;
 mod stage;
+mod tally;
+mod update;
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
@@ -20,106 +31,109 @@ use arrow_array::{RecordBatch, new_null_array};
 
 use crate::cli::MaxRejects;
 use crate::dataset::Engine;
-use crate::dataset::index::Built;
 use crate::dataset::write::{FragmentWriter, Written};
 use crate::dedupe::{Dedupe, Entry};
 use crate::error::{Error, Result};
-use crate::formats::{Chunk, Decoded, Decoder};
 use crate::frame::schema::schema;
 use crate::frame::vectors::Layout;
-use crate::plan::{Output, Plan};
+use crate::plan::{Mode, Output, Plan, Position};
 use crate::reject::printable;
 
-use feed::{Budgeted, Item};
+pub use components::recall;
+use feed::Work;
+use journal::{Journal, Left, State};
+pub use journal::{is_ready, kept, sweep};
 use log::Beside;
-pub use stage::{Scratch, clean};
-
-/// Where the user can follow the run.
-pub trait Progress: Send + Sync {
-    /// A stage begins.
-    fn stage(&self, name: &str);
-    /// So many bytes of input are read, so many records accepted.
-    fn advance(&self, bytes: u64, records: u64);
-}
-
-/// What a run counted.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Records met.
-    pub read: u64,
-    /// Rows in the dataset, headers not counted.
-    pub written: u64,
-    /// Refused records.
-    pub rejected: u64,
-    /// Accepted records that lost against another of the same id.
-    pub deduplicated: u64,
-    /// Rows with the placeholder instead of a vector.
-    pub without_vector: u64,
-    /// Rows with an all-zero vector.
-    pub zero_vectors: u64,
-    /// Header rows.
-    pub headers: u64,
-    /// Rejects by code.
-    pub by_code: BTreeMap<&'static str, u64>,
-    /// Bytes of the shards on disk.
-    pub bytes: u64,
-    /// The first few rejects as messages.
-    pub examples: Vec<String>,
-    /// Records read, per input.
-    pub per_input: Vec<u64>,
-}
-
-/// What a run made.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The counts; `read = written + rejected + deduplicated` holds.
-    pub counts: Counts,
-    /// The vectors as written.
-    pub layout: Layout,
-    /// The indices; `None` if no dataset was written.
-    pub built: Option<Built>,
-    /// Seconds per stage, in order.
-    pub seconds: Vec<(&'static str, f64)>,
-    /// Version of the dataset; `None` if none was written.
-    pub version: Option<u64>,
-    /// Bytes of the dataset on disk.
-    pub output_bytes: u64,
-    /// Things that make the status 1.
-    pub findings: Vec<String>,
-    /// Whether a rejects file was written.
-    pub rejects_file: bool,
-    /// Whether a list of duplicates was written.
-    pub duplicates_file: bool,
-    /// An index that could not be built; the rows are there.
-    pub index_error: Option<Error>,
-}
-
-impl Outcome {
-    /// Things to tell that are no findings.
-    #[must_use]
-    pub fn notes(&self, plan: &Plan) -> Vec<String> {
-        Run::zero_note(&self.counts, plan.metric).into_iter().collect()
-    }
-}
+pub use outcome::{Converted, Counts, Outcome, PagesEnd, Progress};
+pub use promote::{held, promote};
+use read::{Event, Part, Shared, current, read};
+use stage::Staging;
+pub use stage::{Scratch, clean, flush};
+use tally::Tally;
+use update::Update;
+pub use update::{Changes, adopt};
 
 /// Rejects shown in the report.
 const EXAMPLES: usize = 5;
 
-/// Converts.
+/// Bytes of plain input between two checkpoints: a sixteenth of the input, within these bounds.
+const BETWEEN: (u64, u64) = (4 << 20, 256 << 20);
+
+/// What to do about an interrupted run.
+pub const GOES_ON: &str = "the same command goes on from there, and --restart begins anew";
+
+/// Converts. `report` makes the report's text of the outcome, just before the dataset gets its name.
 ///
 /// # Errors
-/// The run cannot go on. Nothing is committed then, and the staging folder is gone.
-pub fn convert(plan: &Plan, output: &Output, engine: &Arc<Engine>, stop: &AtomicBool, progress: &dyn Progress) -> Result<Outcome> {
-    let staging = stage::Staging::create(output)?;
-    let mut run = Run::new(plan, output, engine, progress);
-    let read = Instant::now();
-    progress.stage("converting");
-    run.convert(stop)?;
-    run.seconds.push(("convert", read.elapsed().as_secs_f64()));
-    if run.accepted == 0 {
-        return run.nothing();
+/// The run cannot go on. Nothing is committed then. What was done so far is kept if the cause may pass, else it is gone.
+pub fn convert(
+    plan: &Plan,
+    output: &Output,
+    engine: &Arc<Engine>,
+    stop: &AtomicBool,
+    progress: &dyn Progress,
+    report: &dyn Fn(&Outcome) -> String,
+) -> Result<Converted> {
+    let started = finish::now();
+    let journal = Journal::new(plan, output, &started);
+    let mut staging = Staging::claim(output)?;
+    if output.restart {
+        staging.wipe(output)?;
     }
-    run.finish(staging, stop)
+    match journal.ready_report(output) {
+        Ok(None) => {}
+        Ok(Some(text)) => {
+            tracing::info!("The dataset was whole already; giving it its name.");
+            staging.keep();
+            finish::publish_ready(staging, output, &text)?;
+            return Ok(Converted::Before(text));
+        }
+        Err(error) => {
+            staging.keep();
+            return Err(error);
+        }
+    }
+    let left = match journal.left(output) {
+        Ok(Some(left)) => {
+            staging.keep();
+            Some(left)
+        }
+        // Nothing to go on from: whatever lies there is of no use.
+        Ok(None) => {
+            staging.wipe(output)?;
+            None
+        }
+        Err(error) => {
+            staging.keep();
+            return Err(error);
+        }
+    };
+    let begin = Instant::now();
+    components::prepare(plan, output, left.is_some(), stop, progress)?;
+    let preparing = plan.resizing.as_ref().map(|_| begin.elapsed().as_secs_f64());
+    let update = match output.mode {
+        Mode::Fresh => None,
+        _ => Some(Update::of(plan, output, engine, stop, progress)?),
+    };
+    let mut run = Run::new(plan, output, engine, progress, journal, update, &started);
+    let done = run.start(&staging, left, stop);
+    run.seconds.extend(preparing.map(|seconds| ("resize", seconds)));
+    let done = done.and_then(|()| if run.nothing_to_write() { run.nothing() } else { run.finish(&mut staging, stop, report) });
+    match done.map_err(|error| run.failed(error)) {
+        Ok(outcome) => {
+            staging.end(output)?;
+            Ok(Converted::Now(Box::new(outcome)))
+        }
+        Err(error) if error.is_passing() && kept() => {
+            staging.keep();
+            Err(error.and_help(GOES_ON))
+        }
+        Err(error) => {
+            // Nothing that lies there would help a second run.
+            staging.abandon(output)?;
+            Err(error)
+        }
+    }
 }
 
 struct Run<'p> {
@@ -127,29 +141,43 @@ struct Run<'p> {
     output: &'p Output,
     engine: &'p Arc<Engine>,
     progress: &'p dyn Progress,
-    layout: Arc<RwLock<Arc<Layout>>>,
+    layout: Shared,
     counts: Counts,
-    rejects: Beside<'p>,
-    duplicates: Beside<'p>,
+    rejects: Beside,
+    duplicates: Beside,
     dedupe: Dedupe,
-    /// Rows handed to the writer.
+    /// Accepted records.
     accepted: u64,
-    /// The same, per input.
-    accepted_per_input: Vec<u64>,
+    /// Of those, rows handed to the writer.
+    kept: u64,
+    /// Accepted records by collection and namespace.
+    tally: Tally,
     seconds: Vec<(&'static str, f64)>,
     written: Vec<Written>,
-}
-
-/// What the shard under way has had so far.
-#[derive(Debug, Default)]
-struct ShardCounts {
-    index: u32,
-    lines: u64,
-    records: u64,
+    journal: Journal,
+    update: Option<Update>,
+    resumed: Option<u64>,
+    /// When the run began, RFC 3339: the run that was interrupted, if it was.
+    started: String,
+    /// Bytes since the last checkpoint, and between two of them.
+    since: u64,
+    between: u64,
+    /// Checkpoints whose fragments are not finished yet.
+    taken: VecDeque<(State, Option<std::fs::File>)>,
+    marks: u64,
 }
 
 impl<'p> Run<'p> {
-    fn new(plan: &'p Plan, output: &'p Output, engine: &'p Arc<Engine>, progress: &'p dyn Progress) -> Self {
+    fn new(
+        plan: &'p Plan,
+        output: &'p Output,
+        engine: &'p Arc<Engine>,
+        progress: &'p dyn Progress,
+        journal: Journal,
+        mut update: Option<Update>,
+        started: &str,
+    ) -> Self {
+        let total: u64 = plan.shards().map(|(_, s)| s.shard.size).sum();
         Self {
             plan,
             output,
@@ -157,139 +185,230 @@ impl<'p> Run<'p> {
             progress,
             layout: Arc::new(RwLock::new(Arc::new(plan.layout.clone()))),
             counts: Counts { per_input: vec![0; plan.inputs.len()], ..Counts::default() },
-            rejects: Beside::new(&output.rejects),
+            rejects: Beside::new(&finish::rejects_path(plan, output)),
             duplicates: Beside::new(&output.duplicates),
             dedupe: Dedupe::new(&output.staging, plan.budget.memory / 8),
             accepted: 0,
-            accepted_per_input: vec![0; plan.inputs.len()],
+            kept: 0,
+            tally: Tally::new(update.as_mut().map(Update::names).unwrap_or_default(), plan.budget.memory),
             seconds: Vec::new(),
             written: Vec::new(),
+            journal,
+            update,
+            resumed: None,
+            started: started.to_owned(),
+            since: 0,
+            between: (total / 16).clamp(BETWEEN.0, BETWEEN.1),
+            taken: VecDeque::new(),
+            marks: 0,
+        }
+    }
+
+    /// Takes over what is left of an interrupted run, and reads what it had not read.
+    fn start(&mut self, staging: &Staging, left: Option<Left>, stop: &AtomicBool) -> Result<()> {
+        let begin = Instant::now();
+        self.progress.stage("converting");
+        let mut from = Some(Position::default());
+        if let Some(left) = left {
+            staging.keep_only(&left.fragments)?;
+            from = self.take_over(left)?;
+        } else {
+            self.rejects.begin();
+        }
+        self.duplicates.begin();
+        if let Some(from) = from {
+            self.read(from, stop)?;
+        }
+        self.seconds.push(("convert", begin.elapsed().as_secs_f64()));
+        Ok(())
+    }
+
+    /// Gives where to read on; `None` if everything was read.
+    fn take_over(&mut self, left: Left) -> Result<Option<Position>> {
+        self.journal.go_on(&left)?;
+        let (dedupe, tally) = (&mut self.dedupe, &mut self.tally);
+        tally.go_on(&left.state.met)?;
+        left.ids(&mut |entry| {
+            tally.add(entry.space);
+            dedupe.push(entry)
+        })?;
+        let state = left.state;
+        self.rejects.go_on(state.rejects)?;
+        if let Ok(mut layout) = self.layout.write() {
+            *layout = Arc::new(state.layout);
+        }
+        self.counts = state.counts;
+        self.accepted = state.accepted;
+        self.kept = state.kept;
+        self.written = left.fragments;
+        self.started = left.started;
+        self.resumed = Some(self.counts.read);
+        self.progress.advance(0, self.accepted);
+        tracing::warn!("Resumed an interrupted run after {} records.", crate::report::count(self.counts.read));
+        Ok((!state.done).then_some(state.next))
+    }
+
+    /// Whether no row would be in a new dataset.
+    fn nothing_to_write(&self) -> bool {
+        self.accepted == 0 && self.update.is_none()
+    }
+
+    /// Too many rejects: the list so far is what the user needs to see why.
+    fn failed(&mut self, error: Error) -> Error {
+        if !error.keeps_rejects() {
+            return error;
+        }
+        match self.rejects.finish(&finish::input_paths(self.plan)) {
+            Ok(true) => error.and_help(&format!("the list so far is {}", printable(&self.rejects.path().display().to_string()))),
+            _ => error,
         }
     }
 
     fn layout(&self) -> Arc<Layout> {
-        self.layout.read().map_or_else(|e| Arc::clone(&e.into_inner()), |l| Arc::clone(&l))
+        current(&self.layout)
     }
 
-    fn convert(&mut self, stop: &AtomicBool) -> Result<()> {
+    fn read(&mut self, from: Position, stop: &AtomicBool) -> Result<()> {
         let uri = crate::dataset::uri(&self.output.staging)?;
         let cache = (self.plan.budget.memory / 8).clamp(16 << 20, 128 << 20);
         let rows = crate::dataset::index::fragment_rows(self.plan.budget.memory, self.plan.layout.dimension);
         let mut writer = FragmentWriter::with_rows(Arc::clone(self.engine), &uri, cache, self.output.compression, rows);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.plan.budget.threads)
-            .thread_name(|n| format!("decode-{n}"))
-            .build()
-            .map_err(|e| Error::new(format!("cannot start decoding threads: {e}")))?;
-        let budget = Budgeted::new(self.plan.budget.in_flight);
-        let (items, queue) = sync_channel::<Item>(self.plan.budget.threads * 4);
-        let plan = self.plan;
-        let layout = Arc::clone(&self.layout);
-        std::thread::scope(|scope| {
-            let budget = &budget;
-            let pool = &pool;
-            scope.spawn(move || feed::feed(plan, pool, budget, &layout, &items, stop));
-            let done = self.consume(&queue, &mut writer, stop);
-            // The feeder may wait for room or for the queue: let it see that nobody is listening.
-            drop(queue);
-            budget.close();
-            done
+        let (plan, layout) = (self.plan, Arc::clone(&self.layout));
+        let work: Work<()> = Arc::new(|_| Ok(()));
+        let mut last = from;
+        read(plan, &layout, from, stop, &work, &mut |event| {
+            match event {
+                Event::Part(part) => {
+                    last = part.next;
+                    self.since += part.bytes;
+                    self.take(*part, &mut writer)?;
+                    if self.since >= self.between {
+                        self.checkpoint(last, &mut writer)?;
+                    }
+                    self.note(&mut writer)?;
+                }
+                Event::End { input, at, bytes } => {
+                    self.end_of_shard(at, input)?;
+                    self.counts.bytes += bytes;
+                    // A checkpoint just before the end of a shard would count its bytes twice.
+                    last = Position { shard: at.shard + 1, ..Position::default() };
+                }
+            }
+            Ok(true)
         })?;
-        self.written = writer.finish()?;
+        if self.journal.begun() {
+            self.journal.flush()?;
+            while let Some((state, rejects)) = self.taken.pop_front() {
+                let Some((_, fragments)) = writer.marked(0)? else { break };
+                self.noted(state, fragments, rejects)?;
+            }
+            let state = self.state(last, true)?;
+            let fragments = writer.finish()?;
+            let rejects = self.rejects.file()?;
+            self.noted(state, fragments, rejects)
+        } else {
+            self.written.append(&mut writer.finish()?);
+            Ok(())
+        }
+    }
+
+    /// The run so far, as the journal keeps it.
+    fn state(&mut self, next: Position, done: bool) -> Result<State> {
+        Ok(State {
+            next,
+            done,
+            counts: self.counts.clone(),
+            accepted: self.accepted,
+            kept: self.kept,
+            met: self.tally.untold(),
+            layout: (*self.layout()).clone(),
+            rejects: self.rejects.flush()?,
+        })
+    }
+
+    /// Ends the open fragment here; once it is finished, the journal hears of it.
+    fn checkpoint(&mut self, next: Position, writer: &mut FragmentWriter) -> Result<()> {
+        self.since = 0;
+        if !self.journal.wanted() {
+            return Ok(());
+        }
+        self.journal.flush()?;
+        let state = self.state(next, false)?;
+        let rejects = self.rejects.file()?;
+        self.marks += 1;
+        writer.mark(self.marks);
+        self.taken.push_back((state, rejects));
         Ok(())
     }
 
-    fn consume(&mut self, queue: &std::sync::mpsc::Receiver<Item>, writer: &mut FragmentWriter, stop: &AtomicBool) -> Result<()> {
-        let mut shard = ShardCounts::default();
-        for item in queue {
-            if stop.load(Ordering::Relaxed) {
-                return Err(Error::interrupted());
-            }
-            match item {
-                Item::Failed(error) => return Err(error),
-                Item::Start(index) => shard = ShardCounts { index, ..ShardCounts::default() },
-                Item::End { input, bytes } => {
-                    self.end_of_shard(&shard, input)?;
-                    self.counts.bytes += bytes;
-                }
-                Item::Chunk { result, decoder, permit, input, bytes } => {
-                    let (chunk, decoded) = result.recv().map_err(|_| Error::new("a decoding thread died; this is a defect: please report it"))?;
-                    let decoded = self.settle(&chunk, decoded, decoder.as_ref())?;
-                    let relative = matches!(chunk, Chunk::Lines(_));
-                    let absolute = matches!(chunk, Chunk::Rows { .. });
-                    drop(chunk);
-                    self.counts.per_input[input] += decoded.records;
-                    self.accepted_per_input[input] += decoded.origins.len() as u64;
-                    self.take(decoded, &mut shard, relative, absolute, writer)?;
-                    drop(permit);
-                    self.progress.advance(bytes, self.accepted);
-                }
-            }
+    /// Tells the journal of every checkpoint whose fragments are finished.
+    fn note(&mut self, writer: &mut FragmentWriter) -> Result<()> {
+        while !self.taken.is_empty()
+            && let Some((_, fragments)) = writer.marked(2)?
+        {
+            let Some((state, rejects)) = self.taken.pop_front() else { break };
+            self.noted(state, fragments, rejects)?;
         }
-        // Asked to stop, the readers end without a word.
-        if stop.load(Ordering::Relaxed) { Err(Error::interrupted()) } else { Ok(()) }
+        Ok(())
     }
 
-    /// A chunk that holds a vector which nobody knew is decoded again, now that it has a column. Chunks come in order, so
-    /// columns are added in the order of the records, whatever the number of threads.
-    fn settle(&self, chunk: &Chunk, decoded: std::result::Result<Decoded, arrow_schema::ArrowError>, decoder: &dyn Decoder) -> Result<Decoded> {
-        let failed = |e: arrow_schema::ArrowError| Error::new(format!("a chunk cannot be decoded: {e}"));
-        let mut decoded = decoded.map_err(failed)?;
-        while !decoded.unknown.is_empty() {
-            let mut layout = (*self.layout()).clone();
-            for (name, kind) in &decoded.unknown {
-                let sparse = *kind == crate::frame::vectors::VectorKind::Sparse;
-                if layout.other(name, sparse).is_none() {
-                    layout.add(name, *kind);
-                    tracing::info!(name = %printable(name), kind = %kind.describe(), "Found a vector that the first records do not have.");
-                }
-            }
-            if let Ok(mut shared) = self.layout.write() {
-                *shared = Arc::new(layout.clone());
-            }
-            decoded = decoder.decode(chunk, &layout).map_err(failed)?;
-        }
-        Ok(decoded)
+    fn noted(&mut self, state: State, fragments: Vec<Written>, rejects: Option<std::fs::File>) -> Result<()> {
+        self.written.extend(fragments.iter().cloned());
+        self.journal.note(state, fragments, rejects)
     }
 
-    fn take(&mut self, decoded: Decoded, shard: &mut ShardCounts, relative: bool, absolute: bool, writer: &mut FragmentWriter) -> Result<()> {
-        let lines = if relative { shard.lines } else { 0 };
-        let records = if absolute { 0 } else { shard.records };
-        for mut reject in decoded.rejects {
-            reject.place.line = reject.place.line.map(|l| l + lines);
-            reject.place.record += records;
+    fn take(&mut self, part: Part<()>, writer: &mut FragmentWriter) -> Result<()> {
+        let decoded = part.decoded;
+        self.counts.per_input[part.input] += decoded.records;
+        let (_, planned) = self.plan.shards().nth(part.next.shard as usize).ok_or_else(|| Error::new("a shard without a plan"))?;
+        let spec = self.plan.inputs[part.input].spec.name.clone();
+        for reject in &decoded.rejects {
             self.counts.rejected += 1;
-            *self.counts.by_code.entry(reject.refusal.code.name()).or_default() += 1;
-            let (_, planned) = self.plan.shards().nth(shard.index as usize).ok_or_else(|| Error::new("a shard without a plan"))?;
+            *self.counts.by_code.entry(reject.refusal.code.name().to_owned()).or_default() += 1;
             if self.counts.examples.len() < EXAMPLES {
                 self.counts.examples.push(reject.message(&planned.shard.name));
             }
             tracing::debug!("{}", reject.message(&planned.shard.name));
-            self.rejects.line(&reject.to_json(&planned.shard.name))?;
+            self.rejects.line(&reject.to_json(&planned.shard.name, planned.membership.collection.parts(), &spec))?;
         }
+        let first = self.accepted;
+        let numbers = self.tally.numbers(&planned.membership.collection, &decoded)?;
         for origin in &decoded.origins {
-            let mut place = origin.place;
-            place.line = place.line.map(|l| l + lines);
-            place.record += records;
-            self.dedupe.push(Entry { uuid: origin.uuid, row: self.accepted, place })?;
+            let space = numbers[origin.space as usize];
+            let entry = Entry { uuid: origin.uuid, row: self.accepted, space, place: origin.place };
+            self.tally.add(space);
+            self.dedupe.push(entry)?;
+            self.journal.id(&entry)?;
             self.accepted += 1;
+        }
+        if let Some(end) = &decoded.end {
+            self.counts.pages.entry(part.input).or_default().note(part.next.shard, end);
         }
         self.counts.read += decoded.records;
         self.counts.without_vector += decoded.without_vector;
         self.counts.zero_vectors += decoded.zero_vectors;
-        shard.lines += decoded.lines;
-        shard.records += decoded.records;
-        if let Some(batch) = decoded.batch {
-            writer.write(&widen(batch, &self.layout())?)?;
+        self.counts.unseen.merge(&decoded.unseen);
+        for (column, n) in decoded.unfit {
+            *self.counts.unfit.entry(column).or_default() += n;
         }
+        self.counts.rounded_vectors += decoded.rounded;
+        if let Some(batch) = decoded.batch {
+            let batch = widen(batch, &self.layout())?;
+            let batch = if let Some(update) = &self.update { update.selected(&batch, first)? } else { batch };
+            self.kept += batch.num_rows() as u64;
+            if batch.num_rows() > 0 {
+                writer.write(&batch)?;
+            }
+        }
+        self.progress.advance(part.bytes, self.accepted);
         self.check_rejects(false)
     }
 }
 
 impl Run<'_> {
     /// Holds a shard against what its manifest promised.
-    fn end_of_shard(&mut self, shard: &ShardCounts, input: usize) -> Result<()> {
-        let Some((_, planned)) = self.plan.shards().nth(shard.index as usize) else { return Ok(()) };
+    fn end_of_shard(&mut self, shard: Position, input: usize) -> Result<()> {
+        let Some((_, planned)) = self.plan.shards().nth(shard.shard as usize) else { return Ok(()) };
         if let Some(promise) = &planned.promise
             && promise.rows != shard.records
         {
@@ -321,7 +440,8 @@ impl Run<'_> {
         let Some(limit) = too_many else { return Ok(()) };
         let first = self.counts.examples.first().map(|e| format!("; the first: {e}")).unwrap_or_default();
         Err(Error::new(format!("{rejected} of {read} records were rejected, {limit} (--max-rejects); nothing was committed{first}"))
-            .help("mend the records, or allow more with --max-rejects"))
+            .help("mend the records, or allow more with --max-rejects")
+            .with_rejects())
     }
 }
 

@@ -2,32 +2,52 @@
 //!
 //! Writes nothing. Each choice carries the sentence that says by what it was made; the report prints it.
 
+mod answers;
+mod beside;
 mod collection;
+mod decoders;
+mod fields;
+mod links;
+mod look;
+mod mapfile;
+mod output;
 mod probe;
 mod reader;
+pub mod recorded;
+pub mod resize;
 mod snapshot;
+pub mod sources;
+mod together;
+mod vdf;
+mod vectors;
+mod weaviate;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::{Convert, Indexing, MaxRejects, Reading, Relationship};
+use crate::cli::{Indexing, Reading, Relationship};
 use crate::dataset::choose::{IndexKind, Metric, Wishes};
-use crate::dataset::write::Compression;
-use crate::dedupe::OnDuplicate;
 use crate::error::{Error, Result};
 use crate::formats::detect::Framing;
+use crate::formats::rejects::Origin;
 use crate::formats::spec::Spec;
 use crate::frame::builder::Membership;
 use crate::frame::identity::Collection;
+use crate::frame::links::Target;
 use crate::frame::mapping::Mapping;
+use crate::frame::resize::Resize;
 use crate::frame::vectors::{Layout, VectorKind};
 use crate::manifest::Part;
 use crate::reject::{excerpt, printable};
 use crate::source::chunk::Limits;
 use crate::source::find::{self, Shard};
 
-pub use reader::{Held, ShardReader};
+use sources::Source;
+
+use mapfile::MapFile;
+pub use output::{Mode, Output, journal_path, report_path, staging_path, unfinished};
+pub use reader::{Held, Position, ShardReader};
 pub use snapshot::{check_sizes, is_inside, load as manifest_of};
 
 /// Everything that `convert` will do.
@@ -37,16 +57,24 @@ pub struct Plan {
     pub inputs: Vec<Input>,
     /// The vectors known so far.
     pub layout: Layout,
+    /// By what the main vector was told.
+    pub main_from: String,
     /// The metric of the vector index.
     pub metric: Metric,
     /// By what the metric was told.
     pub metric_from: String,
     /// Limits of reading.
     pub budget: Budget,
+    /// Collections that references may lead to.
+    pub targets: Vec<Target>,
     /// The vector index asked for.
     pub index: IndexKind,
+    /// Whether the vectors beside the main one are indexed too.
+    pub named_indices: bool,
     /// Its parameters, as far as set.
     pub wishes: Wishes,
+    /// Vectors that get another number of values; `None` where that was not asked for.
+    pub resizing: Option<resize::Resizing>,
     /// Things to tell the user that are no findings.
     pub notes: Vec<String>,
 }
@@ -89,12 +117,22 @@ pub struct Input {
     pub facts: Vec<(String, String)>,
     /// Records that the snapshot's manifest promises.
     pub promised: Option<u64>,
+    /// Records that a file beside the data states, and that file. Fewer or more are a finding, and no reason to stop.
+    pub stated: Option<(u64, &'static str)>,
+    /// What is known to be missing from the dump, in sentences.
+    pub losses: Vec<String>,
     /// Records that were looked at for the plan.
     pub sampled: u64,
     /// Keys that only records of other layouts have.
     pub foreign: Arc<Vec<String>>,
     /// Keys that may wrap an array of records.
     pub records_keys: Vec<String>,
+    /// Read numbers by the standard library's parser: a second opinion, for `verify`.
+    pub plain: bool,
+    /// The records lie in a rejects file; these are of this origin. And whether it is the first of the file.
+    pub rejects: Option<(Origin, bool)>,
+    /// What becomes of main vectors that have another number of values.
+    pub resize: Option<Arc<Resize>>,
 }
 
 /// One shard with what is known of it.
@@ -106,6 +144,8 @@ pub struct PlannedShard {
     pub framing: Framing,
     /// Facts that its records share.
     pub membership: Arc<Membership>,
+    /// Names of the columns, where the shard is a table and begins with them.
+    pub columns: Option<Vec<String>>,
     /// What the manifest promises of it.
     pub promise: Option<Part>,
     /// Rows of a batch (Parquet).
@@ -114,171 +154,63 @@ pub struct PlannedShard {
     pub held: Held,
 }
 
-/// What `convert` needs beside the plan of reading.
-#[derive(Debug)]
-pub struct Output {
-    /// The dataset.
-    pub dataset: PathBuf,
-    /// Where it is built until it is whole.
-    pub staging: PathBuf,
-    /// The rejects file.
-    pub rejects: PathBuf,
-    /// The list of duplicates.
-    pub duplicates: PathBuf,
-    /// The report.
-    pub report: PathBuf,
-    /// Replace an existing dataset.
-    pub overwrite: bool,
-    /// How strings are stored.
-    pub compression: Compression,
-    /// `--max-rejects`.
-    pub max_rejects: Option<MaxRejects>,
-    /// `--expect-rows`.
-    pub expect_rows: Option<u64>,
-    /// `--on-duplicate`.
-    pub on_duplicate: Option<OnDuplicate>,
-}
-
-impl Output {
-    /// Checks the output's path before anything is read.
-    ///
-    /// # Errors
-    /// A URL, an existing output without `--overwrite`, something at that path that is no dataset, no such folder.
-    pub fn of(convert: &Convert) -> Result<Self> {
-        let dataset = convert.out.clone();
-        let shown = printable(&dataset.display().to_string());
-        if shown.contains("://") {
-            return Err(Error::new(format!("{shown}: the output is a URL; vec2lance writes to local folders only")).help("write to a folder, then copy it"));
-        }
-        if !dataset.extension().is_some_and(|e| e.eq_ignore_ascii_case("lance")) {
-            return Err(Error::new(format!("{shown}: the output's name must end in .lance, which ContextFrame asks for"))
-                .help(format!("write to {}.lance", shown.trim_end_matches('/'))));
-        }
-        let parent = dataset.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if !parent.is_dir() {
-            return Err(
-                Error::new(format!("{shown}: the folder {} does not exist", printable(&parent.display().to_string()))).help("create it first: mkdir -p")
-            );
-        }
-        if dataset.symlink_metadata().is_ok() {
-            let is_dataset = dataset.join("_versions").is_dir();
-            if !convert.overwrite {
-                let help = if is_dataset { "choose another name, or replace it with --overwrite" } else { "choose another name" };
-                return Err(Error::new(format!("{shown}: already exists")).help(help));
-            }
-            if !is_dataset {
-                return Err(Error::new(format!("{shown}: exists and is no Lance dataset, so --overwrite does not touch it")).help("choose another name"));
-            }
-        }
-        let stem = shown_stem(&dataset);
-        let beside = |ending: &str| dataset.with_file_name(format!("{stem}{ending}"));
-        Ok(Self {
-            staging: staging_path(&dataset),
-            rejects: beside(".rejects.jsonl"),
-            duplicates: beside(".duplicates.jsonl"),
-            report: beside(".report.json"),
-            dataset,
-            overwrite: convert.overwrite,
-            compression: convert.compression,
-            max_rejects: convert.max_rejects,
-            expect_rows: convert.expect_rows,
-            on_duplicate: convert.on_duplicate,
-        })
-    }
-}
-
-impl Output {
-    /// Everything that this run may have under an unfinished name.
-    #[must_use]
-    pub fn unfinished(&self) -> Vec<PathBuf> {
-        vec![self.staging.clone(), unfinished(&self.rejects), unfinished(&self.duplicates)]
-    }
-}
-
-/// The name of a file beside the output until the run has ended.
-#[must_use]
-pub fn unfinished(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
-}
-
-/// The folder in which a dataset is built until it is whole.
-#[must_use]
-pub fn staging_path(dataset: &Path) -> PathBuf {
-    dataset.with_file_name(format!("{}.lance.partial", shown_stem(dataset)))
-}
-
-fn shown_stem(path: &Path) -> String {
-    path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
 /// Plans the reading of these dumps.
 ///
 /// # Errors
 /// A dump that is missing, unreadable, of no known layout, empty, or contradicts another.
 pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relationship: Relationship) -> Result<Plan> {
     let budget = budget(reading);
-    let chosen = match (&reading.from, &reading.format) {
-        (Some(name), _) => Some((Spec::built_in(name)?, "asked for: --from".to_owned())),
-        (None, Some(path)) => Some((Spec::load(path)?, "asked for: --format".to_owned())),
+    let chosen = match (&reading.from, &reading.format, &reading.format_text) {
+        (Some(name), ..) => Some((Spec::built_in(name)?, "asked for: --from".to_owned())),
+        (None, Some(path), _) => Some((Spec::load(path)?, "asked for: --format".to_owned())),
+        (None, None, Some(text)) => Some((Spec::parse(text, "--format")?, "asked for: --format".to_owned())),
+        (None, None, None) => None,
+    };
+    let custom = match (&reading.map, &reading.map_text) {
+        (Some(path), _) => Some(MapFile::load(path)?),
+        (None, Some(text)) => Some(MapFile::parse(text, "--map".to_owned())?),
         (None, None) => None,
     };
-    let custom = reading.map.as_deref().map(MapFile::load).transpose()?;
+    let described = beside::asked(reading)?;
     let mut notes = Vec::new();
     let mut drafts = Vec::new();
     if dumps.iter().filter(|d| find::is_stdin(d)).count() > 1 {
         return Err(Error::new("standard input is given twice"));
     }
-    for dump in dumps {
-        if let Some(manifest) = snapshot::load(dump)? {
-            drafts.extend(snapshot::drafts(dump, &manifest, chosen.as_ref(), &mut notes)?);
-            continue;
-        }
-        let found = find::find(dump)?;
-        if !found.ignored.is_empty() {
-            let names: Vec<_> = found.ignored.iter().take(5).map(|n| excerpt(n, 60)).collect();
-            let more = if found.ignored.len() > 5 { ", …" } else { "" };
-            notes.push(format!(
-                "{}: {} files are no shards by their names and were left alone: {}{more}",
-                printable(&dump.display().to_string()),
-                found.ignored.len(),
-                names.join(", ")
-            ));
-        }
-        let name = collection::name_of(dump, &found.shards);
-        let shards = found.shards.into_iter().map(|s| (s, None)).collect();
-        drafts.push(Draft {
-            dump: dump.display().to_string(),
-            shards,
-            name,
-            given: None,
-            namespace: None,
-            spec: chosen.clone(),
-            metric: None,
-            facts: vec![],
-            vectors: vec![],
-            schema: None,
-            promised: None,
-        });
+    for (at, dump) in dumps.iter().enumerate() {
+        let source = reading.sources.get(at).and_then(Option::as_ref);
+        let own = source.map(Source::spec).transpose()?.flatten();
+        let found = of_dump(dump, reading, own.as_ref().or(chosen.as_ref()), described.as_ref(), &mut notes)?;
+        drafts.extend(found.into_iter().map(|draft| (source, draft)));
     }
-    let mut vectors = probe::Vectors::new(reading.vector.clone());
+    let mut vectors = vectors::Vectors::new(reading.vector.clone());
     let mut inputs = Vec::new();
     let mut metrics: BTreeMap<&'static str, String> = BTreeMap::new();
-    for draft in drafts {
+    for (source, mut draft) in drafts {
+        let over = source.map(|source| source.over(reading));
+        let reading = over.as_ref().unwrap_or(reading);
+        let own_map = source.map(Source::mapping).transpose()?.flatten();
+        if let Some(namespace) = source.and_then(|source| source.namespace.clone()).filter(|_| draft.rejects.is_none()) {
+            draft.namespace = Some(namespace);
+        }
         let mapping = |spec: &Spec| -> Result<Mapping> {
             let mut mapping = Mapping::default();
             mapping.extend(&spec.map, &spec.name)?;
-            if let Some(custom) = &custom {
-                custom.apply(&mut mapping)?;
+            for custom in custom.iter().chain(&own_map) {
+                custom.apply(&mut mapping, spec.text.as_deref().map(|path| &path[1..]))?;
             }
             if let Some(order) = &reading.text_fields {
+                mapping.takes(order)?;
                 mapping.set_text_order(order.clone());
             }
             Ok(mapping)
         };
         let told = draft.metric.clone();
-        let input = probe::input(draft, reading, relationship, &budget, &mapping, &mut vectors)?;
+        let mut input = probe::input(draft, reading, relationship, &budget, &mapping, &mut vectors)?;
+        if let Some(source) = source {
+            source.check(reading.vector.as_deref(), vectors.inputs.last().map_or(&[], |(_, met)| met.as_slice()))?;
+            input.facts.extend(source.name.clone().map(|name| ("source_name".to_owned(), name)));
+        }
         if let Some((metric, by)) = told.as_ref().and_then(|m| Metric::parse(m).map(|p| (p, m))) {
             metrics.insert(metric.name(), format!("{}'s manifest says {}", input.dump, excerpt(by, 20)));
         } else if let Some(unknown) = told {
@@ -286,26 +218,130 @@ pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relations
         }
         inputs.push(input);
     }
+    together::check(&inputs, &mut notes)?;
     let (metric, metric_from) = metric(indexing.metric, &metrics)?;
-    let layout = vectors.layout(&mut notes)?;
+    let (layout, main_from, met) = vectors.layout(reading.dimension, &mut notes)?;
+    let resizing = resize::resizing(reading, &mut inputs, &met)?;
     let mut plan = Plan {
         inputs,
         layout,
+        main_from,
         metric,
         metric_from,
         budget,
+        targets: vec![],
         index: indexing.index.into(),
+        named_indices: indexing.vector_indices,
         wishes: Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits, memory: Some(reading.memory) },
+        resizing,
         notes,
     };
     plan.name_main_vector();
+    links::resolve(&mut plan, &reading.link, &reading.layouts)?;
     // A parameter that cannot work is refused now, not after hours of converting.
     let many = u64::MAX;
     crate::dataset::choose::choose(plan.index, plan.wishes, many, plan.layout.dimension)?;
     Ok(plan)
 }
 
+/// The drafts of one dump.
+fn of_dump(
+    dump: &Path,
+    reading: &Reading,
+    chosen: Option<&(Spec, String)>,
+    described: Option<&beside::Description>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Draft>> {
+    if let Some(manifest) = snapshot::load(dump)? {
+        return snapshot::drafts(dump, &manifest, chosen, notes);
+    }
+    if crate::rejects::is_rejects(dump)? {
+        return mended(dump, reading, chosen);
+    }
+    if let Some(of_vdf) = vdf::drafts(dump, chosen, notes)? {
+        return Ok(of_vdf);
+    }
+    let mut found = find::find(dump)?;
+    let mut descriptions = beside::take(dump, &mut found);
+    found.settle();
+    descriptions.extend(described.cloned());
+    if let Some(export) = weaviate::drafts(dump, &mut found, chosen, &descriptions, notes)? {
+        return Ok(export);
+    }
+    if !found.ignored.is_empty() {
+        let names: Vec<_> = found.ignored.iter().take(5).map(|n| excerpt(n, 60)).collect();
+        let more = if found.ignored.len() > 5 { ", …" } else { "" };
+        notes.push(format!(
+            "{}: {} files are no shards by their names and were left alone: {}{more}",
+            printable(&dump.display().to_string()),
+            found.ignored.len(),
+            names.join(", ")
+        ));
+    }
+    Ok(beside::drafts(dump, found, &descriptions, chosen, notes))
+}
+
+/// A draft for each origin of a rejects file. Its layout is the one that the dataset remembers for the collection, else the built-in
+/// one, else the one that was asked for.
+fn mended(dump: &Path, reading: &Reading, chosen: Option<&(Spec, String)>) -> Result<Vec<Draft>> {
+    let shown = dump.display().to_string();
+    let mut drafts = Vec::new();
+    for (at, origin) in crate::rejects::origins(dump)?.into_iter().enumerate() {
+        let remembered = reading.layouts.get(&recorded::layout_key(&origin.source, &origin.collection));
+        let spec = match remembered.and_then(|text| serde_json::from_str::<Spec>(text).ok()) {
+            Some(spec) => spec,
+            None => match chosen.filter(|(spec, _)| spec.name == origin.format) {
+                Some((spec, _)) => spec.clone(),
+                None => Spec::built_in(&origin.format)?,
+            },
+        };
+        drafts.push(Draft {
+            dump: shown.clone(),
+            shards: vec![(find::shard(dump.to_owned(), shown.clone(), None)?, None)],
+            name: origin.collection.clone(),
+            given: Some(origin.collection.clone()),
+            namespace: Some(origin.namespace.clone()).filter(|n| !n.is_empty()),
+            spec: Some((spec, "a rejects file".to_owned())),
+            metric: None,
+            facts: vec![],
+            vectors: vec![],
+            schema: None,
+            promised: None,
+            rejects: Some((origin, at == 0)),
+            ..Draft::default()
+        });
+    }
+    Ok(drafts)
+}
+
+impl Input {
+    /// What the dump lacks, known from the files beside it or by the number of records that were read.
+    #[must_use]
+    pub fn missing(&self, read: u64) -> Vec<String> {
+        let mut losses = self.losses.clone();
+        if let Some((stated, file)) = self.stated.filter(|(stated, _)| *stated != read) {
+            let namespace = self.shards.first().map(|s| s.membership.collection.namespace.as_str()).filter(|n| !n.is_empty());
+            let namespace = namespace.map(|n| format!("/{}", excerpt(n, 60))).unwrap_or_default();
+            losses.push(format!("{}{namespace}: {file} states {stated} records, the dump has {read}", excerpt(&self.collection.name, 60)));
+        }
+        losses
+    }
+}
+
 impl Plan {
+    /// The same input by another way: streamed instead of mapped, cut at other places, numbers by another parser. A mistake of
+    /// the usual way does not repeat itself there.
+    pub fn read_another_way(&mut self) {
+        self.budget.map = false;
+        self.budget.limits.chunk = self.budget.limits.chunk / 4 * 3;
+        for input in &mut self.inputs {
+            input.plain = true;
+            for shard in &mut input.shards {
+                shard.batch_rows = (shard.batch_rows / 4 * 3).max(1);
+            }
+        }
+    }
+
     /// Writes the main vector's name into what members show.
     fn name_main_vector(&mut self) {
         let Some(name) = self.layout.main.clone().filter(|n| n != "default") else { return };
@@ -348,6 +384,7 @@ fn budget(reading: &Reading) -> Budget {
 }
 
 /// An input before its content was looked at.
+#[derive(Default)]
 struct Draft {
     dump: String,
     shards: Vec<(Shard, Option<Part>)>,
@@ -362,38 +399,9 @@ struct Draft {
     vectors: Vec<(String, VectorKind)>,
     schema: Option<String>,
     promised: Option<u64>,
-}
-
-/// `--map`: `[map]` and `text_fields`.
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MapFile {
-    #[serde(default)]
-    map: BTreeMap<String, String>,
-    #[serde(default)]
-    text_fields: Option<Vec<String>>,
-    #[serde(skip)]
-    origin: String,
-}
-
-impl MapFile {
-    fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
-        let shown = printable(&path.display().to_string());
-        let mut file: Self = toml::from_str(&text).map_err(|e| {
-            let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
-            Error::new(format!("{shown}:{line}: {}", excerpt(e.message(), 200)))
-                .help("expected a table [map] of field = \"column\" and a list text_fields = [\"…\"]")
-        })?;
-        file.origin = shown;
-        Ok(file)
-    }
-
-    fn apply(&self, mapping: &mut Mapping) -> Result<()> {
-        mapping.extend(&self.map, &self.origin)?;
-        if let Some(order) = &self.text_fields {
-            mapping.set_text_order(order.clone());
-        }
-        Ok(())
-    }
+    rejects: Option<(Origin, bool)>,
+    stated: Option<(u64, &'static str)>,
+    losses: Vec<String>,
+    /// The schema is of a Milvus collection, and stands beside the data: the name of its file.
+    described: Option<String>,
 }

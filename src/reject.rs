@@ -2,7 +2,13 @@
 //!
 //! Not for errors that end the run ([`crate::error`]), and it decides nothing: the decoders do.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+
 use serde::Serialize;
+
+use crate::error::{Error, Result};
 
 /// Why a record was refused. The kebab-case text is stable: scripts may rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -42,6 +48,10 @@ pub enum Code {
     PayloadType,
     /// The record has the shape of another database.
     ForeignRecord,
+    /// A row of CSV whose quotes or number of columns are wrong.
+    BadCsv,
+    /// A page of answers that holds no records: an error of the server's, or something else than was asked for.
+    LostPage,
     /// Another record of this run has the same id (`--on-duplicate reject`).
     DuplicateId,
 }
@@ -68,6 +78,8 @@ impl Code {
             Self::SparseVector => "sparse-vector",
             Self::PayloadType => "payload-type",
             Self::ForeignRecord => "foreign-record",
+            Self::BadCsv => "bad-csv",
+            Self::LostPage => "lost-page",
             Self::DuplicateId => "duplicate-id",
         }
     }
@@ -111,6 +123,8 @@ pub struct Reject {
     pub place: Place,
     /// Its id, where it could be read.
     pub id: Option<String>,
+    /// The namespace that the record itself names, where it could be read; `None`: its shard's.
+    pub namespace: Option<String>,
     /// Why.
     pub refusal: Refusal,
     /// The record's bytes as they were met (JSON text for Parquet rows).
@@ -128,10 +142,15 @@ impl Reject {
         format!("{}: {id}{} [{}]", place_text(&self.place, shard), self.refusal.reason, self.refusal.code.name())
     }
 
-    /// The line of the rejects file, without the newline.
+    /// The line of the rejects file, without the newline. `collection` is (source, name, namespace), `format` the layout's name.
     #[must_use]
-    pub fn to_json(&self, shard: &str) -> String {
+    pub fn to_json(&self, shard: &str, collection: (&str, &str, &str), format: &str) -> String {
+        let (source, name, namespace) = collection;
         let mut line = serde_json::json!({
+            "source": source,
+            "collection": name,
+            "namespace": namespace,
+            "format": format,
             "shard": shard,
             "line": self.place.line,
             "byte": self.place.byte,
@@ -187,4 +206,32 @@ pub fn printable(text: &str) -> String {
         if steers { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
+}
+
+/// Writes the rejects of a file as one JSON array of `{"id", "error"}`, the list that migration scripts write; an empty array where
+/// there are none.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn write_errors_json(rejects: Option<&Path>, out: &Path) -> Result<()> {
+    let failed = |e: std::io::Error| Error::io("write", out, &e);
+    let mut writer = BufWriter::new(File::create(out).map_err(failed)?);
+    let mut before = "[";
+    if let Some(path) = rejects {
+        let file = File::open(path).map_err(|e| Error::io("read", path, &e))?;
+        for line in BufReader::new(file).lines() {
+            let line = line.map_err(|e| Error::io("read", path, &e))?;
+            let reject: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            let text = |key: &str| reject.get(key).and_then(serde_json::Value::as_str).unwrap_or("?").to_owned();
+            let place = match reject.get("line").and_then(serde_json::Value::as_u64) {
+                Some(line) => format!("{}:{line}", text("shard")),
+                None => format!("{}, row {}", text("shard"), reject.get("record").and_then(serde_json::Value::as_u64).unwrap_or(0)),
+            };
+            let id = reject.get("id").unwrap_or(&serde_json::Value::Null);
+            let error = serde_json::Value::from(format!("{place}: {} [{}]", text("reason"), text("code")));
+            write!(writer, "{before}\n  {{\"id\": {id}, \"error\": {error}}}").map_err(failed)?;
+            before = ",";
+        }
+    }
+    writeln!(writer, "{}", if before == "[" { "[]" } else { "\n]" }).and_then(|()| writer.flush()).map_err(failed)
 }

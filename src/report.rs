@@ -4,13 +4,20 @@
 
 mod convert;
 mod inspect;
+mod links;
 mod progress;
+mod rejects;
+mod resize;
 mod text;
+mod verify;
 
 pub use convert::ConvertReport;
 pub use inspect::{CheckReport, InspectReport, PartCheck};
+pub use links::lines as reference_lines;
 pub use progress::TerminalProgress;
+pub use rejects::rejects_text;
 pub use text::{Table, bytes, count};
+pub use verify::VerifyReport;
 
 use std::io::{self, Write};
 
@@ -54,7 +61,7 @@ impl IndexReport {
             num_sub_vectors: choice.sub_vectors,
             num_bits: choice.bits,
             vectors: built.usable,
-            why: choice.why.clone(),
+            why: choice.why.iter().chain(&built.notes).cloned().collect(),
             names: built.names.clone(),
             seconds: built.seconds.iter().copied().collect(),
         }

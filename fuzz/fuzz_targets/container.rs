@@ -1,8 +1,4 @@
-//! Any bytes as a file: plain, zstd, gzip or Parquet, told by its first bytes. An error or records, no panic, bounded memory.
+//! Any bytes as a compressed file, and as its contents: bounded memory, and no end is taken for another.
 #![no_main]
 
-#[path = "../bodies.rs"]
-#[allow(dead_code, reason = "each target runs one of them")]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::container(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vec2lance::bodies::container(data));

@@ -1,8 +1,4 @@
 //! Any text as an array of numbers: taken in runs or one by one, the same values come out.
 #![no_main]
 
-#[path = "../bodies.rs"]
-#[allow(dead_code, reason = "each target runs one of them")]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|data: &str| bodies::numbers(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vec2lance::bodies::numbers(data));

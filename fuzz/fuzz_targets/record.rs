@@ -1,8 +1,4 @@
-//! Any bytes as JSON lines of each layout: no panic, every record is a row or a reject, and payloads that are kept are JSON.
+//! Any bytes as JSON lines of a layout: no panic, every record is a row or a reject in its place, and of a row nothing is lost.
 #![no_main]
 
-#[path = "../bodies.rs"]
-#[allow(dead_code, reason = "each target runs one of them")]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::record(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vec2lance::bodies::record(data));

@@ -77,10 +77,16 @@ impl Opened {
     /// # Errors
     /// The dataset cannot be read.
     pub fn metric(&self, engine: &Engine) -> Result<Option<Metric>> {
+        Ok(self.header_fact(engine, "metric")?.and_then(|m| Metric::parse(&m)))
+    }
+
+    /// The value of a pair that a header record has.
+    fn header_fact(&self, engine: &Engine, key: &str) -> Result<Option<String>> {
         let failed = |e: lance::Error| lance_error("read the dataset's headers", &e);
         let batch = engine.block_on(async {
             let mut scanner = self.dataset.scan();
-            scanner.project(&["custom_metadata"])?.filter("record_type = 'collection_header'")?;
+            // Not through an index: it may be the broken one that is about to be built anew.
+            scanner.project(&["custom_metadata"])?.filter("record_type = 'collection_header'")?.use_scalar_index(false);
             scanner.try_into_batch().await
         });
         let batch = batch.map_err(failed)?;
@@ -89,12 +95,23 @@ impl Opened {
             let items = lists.value(row);
             let pairs = items.as_struct();
             let (keys, values) = (pairs.column(0).as_string::<i32>(), pairs.column(1).as_string::<i32>());
-            let found = (0..pairs.len()).find(|i| keys.value(*i) == "metric").and_then(|i| Metric::parse(values.value(i)));
+            let found = (0..pairs.len()).find(|i| keys.value(*i) == key).map(|i| values.value(i).to_owned());
             if found.is_some() {
                 return Ok(found);
             }
         }
         Ok(None)
+    }
+
+    /// The source's name of the main vector, as the first header tells it; `None` for the unnamed one.
+    ///
+    /// # Errors
+    /// The dataset cannot be read.
+    pub fn main_vector(&self, engine: &Engine) -> Result<Option<String>> {
+        let text = self.header_fact(engine, "vectors")?;
+        let vectors: Vec<serde_json::Value> = text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+        let main = vectors.iter().find(|v| v.get("column").and_then(serde_json::Value::as_str) == Some("vector"));
+        Ok(main.and_then(|v| v.get("name")?.as_str()).filter(|n| *n != "default").map(str::to_owned))
     }
 
     /// Strings of `column` at these rows (offsets from 0, deleted rows not counted).

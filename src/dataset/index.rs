@@ -15,6 +15,7 @@ use lance::dataset::CommitBuilder;
 use lance::dataset::transaction::{Operation, Transaction};
 use lance::index::DatasetIndexExt;
 use lance::index::vector::VectorIndexParams;
+use lance_index::optimize::OptimizeOptions;
 use lance_index::scalar::{BuiltinIndexType, InvertedIndexParams, ScalarIndexParams};
 use lance_index::vector::hnsw::builder::HnswBuildParams;
 use lance_index::vector::ivf::IvfBuildParams;
@@ -30,8 +31,10 @@ use super::commit::Opened;
 use super::encode::encode;
 use super::sample::survey;
 use super::train::{Models, sample_limit, train};
+use super::write::whole;
 use super::{Engine, lance_error, uri};
 use crate::error::{Error, Result};
+use crate::frame::promote::PromotedColumn;
 
 /// What to build.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,8 @@ pub struct Order {
     pub metric: Metric,
     /// Bytes that training and building may hold.
     pub memory: u64,
+    /// Index the vectors beside the main one too.
+    pub named: bool,
 }
 
 /// What was built.
@@ -59,6 +64,8 @@ pub struct Built {
     pub zero: u64,
     /// Names of all indices, in the order of their columns.
     pub names: Vec<String>,
+    /// What there is to say of vectors beside the main one.
+    pub notes: Vec<String>,
     /// Seconds of each stage of the vector index, in order; other indices are built at the same time.
     pub seconds: Vec<(&'static str, f64)>,
 }
@@ -73,7 +80,7 @@ impl Built {
 
 /// Column, kind: contract of the output. Names are Lance's default, `<column>_idx`, because ContextFrame replaces an index
 /// only under that name.
-const SCALAR: [(&str, BuiltinIndexType); 11] = [
+pub(crate) const SCALAR: [(&str, BuiltinIndexType); 14] = [
     ("uuid", BuiltinIndexType::BTree),
     ("x_original_id", BuiltinIndexType::BTree),
     ("collection", BuiltinIndexType::Bitmap),
@@ -81,12 +88,15 @@ const SCALAR: [(&str, BuiltinIndexType); 11] = [
     ("record_type", BuiltinIndexType::Bitmap),
     ("source_type", BuiltinIndexType::Bitmap),
     ("status", BuiltinIndexType::Bitmap),
+    ("x_namespace", BuiltinIndexType::Bitmap),
     ("created_at", BuiltinIndexType::BTree),
     ("updated_at", BuiltinIndexType::BTree),
     ("position", BuiltinIndexType::BTree),
+    ("x_created_at", BuiltinIndexType::BTree),
+    ("x_updated_at", BuiltinIndexType::BTree),
     ("tags", BuiltinIndexType::LabelList),
 ];
-const FULL_TEXT: [&str; 2] = ["text_content", "title"];
+pub(crate) const FULL_TEXT: [&str; 2] = ["text_content", "title"];
 const VECTOR_INDEX: &str = "vector_idx";
 /// `--memory` from which the vector index is built beside the others.
 const SIDE_BY_SIDE: u64 = 512 << 20;
@@ -117,9 +127,9 @@ pub fn build(engine: &Arc<Engine>, opened: &mut Opened, order: &Order) -> Result
     let ahead = choose(order.kind, order.wishes, rows, dimension)?;
     if order.kind == IndexKind::None {
         commit(engine, opened, vec![], &|_| true)?;
-        return Ok(Built { vector: ahead, surveyed: false, usable: 0, zero: 0, names: vec![], seconds: vec![] });
+        return Ok(Built { vector: ahead, surveyed: false, usable: 0, zero: 0, names: vec![], notes: vec![], seconds: vec![] });
     }
-    let others = other_jobs(opened, order.memory / 8);
+    let others = other_jobs(engine, opened, order.memory / 8)?;
     // Full text keeps a core busy for longer than everything else; with little memory they take turns.
     let others = if order.memory < SIDE_BY_SIDE {
         let built = engine.block_on(run(opened.dataset.clone(), others, 1));
@@ -134,6 +144,12 @@ pub fn build(engine: &Arc<Engine>, opened: &mut Opened, order: &Order) -> Result
     let others = engine.block_on(others).map_err(|e| Error::new(format!("building the indices died: {e}")))?;
     let (built, mut new_indices) = vector?;
     new_indices.append(&mut others?);
+    let mut notes = Vec::new();
+    if order.named {
+        let (jobs, said) = named::jobs(engine, opened, order)?;
+        new_indices.append(&mut engine.block_on(run(opened.dataset.clone(), jobs, 1))?);
+        notes = said;
+    }
     tracing::debug!(seconds = started.elapsed().as_secs_f64(), "Built the indices.");
     for index in &new_indices {
         if index.fragment_bitmap.as_ref().is_none_or(roaring::RoaringBitmap::is_empty) {
@@ -144,28 +160,54 @@ pub fn build(engine: &Arc<Engine>, opened: &mut Opened, order: &Order) -> Result
     let mut names: Vec<String> = new_indices.iter().map(|i| i.name.clone()).collect();
     names.dedup();
     let drop_vector = built.vector.kind == IndexKind::NoVector;
-    commit(engine, opened, new_indices, &|name| drop_vector && name == VECTOR_INDEX)?;
-    Ok(Built { names, ..built })
+    let unwanted = |name: &str| if name == VECTOR_INDEX { drop_vector } else { name.starts_with("x_vector_") && !order.named };
+    commit(engine, opened, new_indices, &unwanted)?;
+    Ok(Built { names, notes, ..built })
+}
+
+/// Parts of an index from which on they are merged instead of added to.
+const PARTS: usize = 8;
+
+/// Builds all indices of a new dataset. After a change (`changed`: new rows, and rows in all), adds the new rows to the indices that
+/// are there; builds them anew if more than half of the rows are new, because they were made for others. `None` where only added to.
+///
+/// # Errors
+/// As [`build`].
+pub fn bring_up(engine: &Arc<Engine>, opened: &mut Opened, order: &Order, changed: Option<(u64, u64)>) -> Result<Option<Built>> {
+    let Some((new, all)) = changed else { return build(engine, opened, order).map(Some) };
+    let failed = |e: lance::Error| lance_error("bring the indices up to date", &e);
+    let there = engine.block_on(opened.dataset.load_indices()).map_err(failed)?;
+    if new * 2 > all || (there.is_empty() && order.kind != IndexKind::None) {
+        return build(engine, opened, order).map(Some);
+    }
+    let parts = there.iter().map(|i| there.iter().filter(|o| o.name == i.name).count()).max().unwrap_or(0);
+    let options = if parts >= PARTS { OptimizeOptions::merge(parts) } else { OptimizeOptions::append() };
+    engine.block_on(opened.dataset.optimize_indices(&options)).map_err(failed)?;
+    for index in engine.block_on(opened.dataset.load_indices()).map_err(failed)?.iter() {
+        files_of(&opened.dataset, index)?;
+    }
+    Ok(None)
 }
 
 /// The full-text and scalar indices that this dataset can have.
-fn other_jobs(opened: &Opened, budget: u64) -> Vec<Job> {
+fn other_jobs(engine: &Engine, opened: &Opened, budget: u64) -> Result<Vec<Job>> {
     let mut jobs: Vec<Job> = Vec::new();
     for column in FULL_TEXT {
         let params = InvertedIndexParams::default().with_position(true).memory_limit_mb((budget >> 20).max(32));
         jobs.push(Job::new(column, IndexType::Inverted, Box::new(params)));
     }
-    for (column, kind) in SCALAR {
+    let fixed = SCALAR.into_iter().map(|(column, kind)| (column.to_owned(), kind));
+    for (column, kind) in fixed.chain(super::cardinality::promoted(engine, opened)?) {
         let index_type = match kind {
             BuiltinIndexType::Bitmap => IndexType::Bitmap,
             BuiltinIndexType::LabelList => IndexType::LabelList,
             _ => IndexType::BTree,
         };
-        jobs.push(Job::new(column, index_type, Box::new(ScalarIndexParams::for_builtin(kind))));
+        jobs.push(Job::new(&column, index_type, Box::new(ScalarIndexParams::for_builtin(kind))));
     }
     let fields: Vec<&str> = opened.dataset.schema().fields.iter().map(|f| f.name.as_str()).collect();
-    jobs.retain(|job| fields.contains(&job.column));
-    jobs
+    jobs.retain(|job| fields.contains(&job.column.as_str()));
+    Ok(jobs)
 }
 
 /// Surveys, trains, encodes, and has Lance write the vector index; nothing is committed.
@@ -176,7 +218,7 @@ fn vector(engine: &Arc<Engine>, opened: &Opened, order: &Order, ahead: &Choice, 
     let survey = survey(engine, opened, dimension, limit, order.metric == Metric::Cosine)?;
     let trainable = if order.metric == Metric::Cosine { survey.usable - survey.zero } else { survey.usable };
     let choice = choose(order.kind, order.wishes, trainable, dimension)?;
-    let mut built = Built { vector: choice, surveyed: true, usable: survey.usable, zero: survey.zero, names: vec![], seconds: vec![] };
+    let mut built = Built { vector: choice, surveyed: true, usable: survey.usable, zero: survey.zero, names: vec![], notes: vec![], seconds: vec![] };
     built.lap("vector survey", begin);
     if built.vector.kind == IndexKind::NoVector {
         return Ok((built, vec![]));
@@ -262,6 +304,18 @@ fn segment(
     Ok(())
 }
 
+/// Holds an index's files against what Lance says of them, and those that end in a mark against that.
+fn files_of(dataset: &Dataset, index: &IndexMetadata) -> Result<()> {
+    let folder = PathBuf::from(dataset.uri()).join("_indices").join(index.uuid.to_string());
+    for file in index.files.iter().flatten() {
+        let path = folder.join(&file.path);
+        if path.extension().is_some_and(|e| e == "lance" || e == "idx") {
+            whole(&path, Some(file.size_bytes))?;
+        }
+    }
+    Ok(())
+}
+
 /// An index's files, made the same bytes in every run. What cannot be put in order stays as Lance wrote it, and works as well.
 fn sort_metadata_of(dataset: &Dataset, index: &IndexMetadata) {
     let folder = PathBuf::from(dataset.uri()).join("_indices").join(index.uuid.to_string());
@@ -338,7 +392,7 @@ fn list(values: Vec<f32>, dimension: usize) -> Result<FixedSizeListArray> {
 
 /// One index to build.
 struct Job {
-    column: &'static str,
+    column: String,
     index_type: IndexType,
     params: Box<dyn IndexParams>,
     /// Only these fragments; `None` for all.
@@ -346,8 +400,8 @@ struct Job {
 }
 
 impl Job {
-    fn new(column: &'static str, index_type: IndexType, params: Box<dyn IndexParams>) -> Self {
-        Self { column, index_type, params, fragments: None }
+    fn new(column: &str, index_type: IndexType, params: Box<dyn IndexParams>) -> Self {
+        Self { column: column.to_owned(), index_type, params, fragments: None }
     }
 }
 
@@ -369,8 +423,9 @@ async fn one(mut dataset: Dataset, job: Job, failed: Arc<AtomicBool>) -> Result<
     }
     let Job { column, index_type, params, fragments } = job;
     // A task of its own, so that a panic inside of Lance is an error here.
+    let name = column.clone();
     let task = tokio::spawn(async move {
-        let columns = [column];
+        let columns = [column.as_str()];
         let mut builder = dataset.create_index_builder(&columns, index_type, params.as_ref()).replace(true);
         if let Some(fragments) = fragments {
             builder = builder.fragments(fragments);
@@ -378,8 +433,8 @@ async fn one(mut dataset: Dataset, job: Job, failed: Arc<AtomicBool>) -> Result<
         builder.execute_uncommitted().await
     });
     let built = match task.await {
-        Ok(built) => built.map_err(|e| lance_error(&format!("build the index on {column}"), &e)),
-        Err(e) => Err(Error::new(format!("building the index on {column} died: {e}"))),
+        Ok(built) => built.map_err(|e| lance_error(&format!("build the index on {name}"), &e)),
+        Err(e) => Err(Error::new(format!("building the index on {name} died: {e}"))),
     };
     failed.fetch_or(built.is_err(), Ordering::Relaxed);
     built
@@ -388,11 +443,16 @@ async fn one(mut dataset: Dataset, job: Job, failed: Arc<AtomicBool>) -> Result<
 /// One version with all new indices; those of the same name go, and of the others that this program builds those that are no
 /// longer wanted.
 fn commit(engine: &Engine, opened: &mut Opened, new_indices: Vec<IndexMetadata>, unwanted: &dyn Fn(&str) -> bool) -> Result<()> {
+    for index in &new_indices {
+        files_of(&opened.dataset, index)?;
+    }
     let failed = |e: lance::Error| lance_error("commit the indices", &e);
     let old = engine.block_on(opened.dataset.load_indices()).map_err(failed)?;
+    let promoted: Vec<String> = opened.schema().fields().iter().filter_map(|f| PromotedColumn::of(f)).map(|c| c.column).collect();
     let ours = |name: &str| {
         let column = name.strip_suffix("_idx").unwrap_or_default();
-        name == VECTOR_INDEX || FULL_TEXT.contains(&column) || SCALAR.iter().any(|(c, _)| *c == column)
+        let fixed = FULL_TEXT.contains(&column) || SCALAR.iter().any(|(c, _)| *c == column);
+        name == VECTOR_INDEX || column.starts_with("x_vector_") || promoted.iter().any(|c| c == column) || fixed
     };
     let replaced = |index: &&IndexMetadata| new_indices.iter().any(|n| n.name == index.name) || (ours(&index.name) && unwanted(&index.name));
     let removed_indices: Vec<IndexMetadata> = old.iter().filter(replaced).cloned().collect();
@@ -405,5 +465,6 @@ fn commit(engine: &Engine, opened: &mut Opened, new_indices: Vec<IndexMetadata>,
     Ok(())
 }
 
+pub(crate) mod named;
 #[cfg(test)]
 mod tests;

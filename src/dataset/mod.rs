@@ -3,14 +3,19 @@
 //! Knows nothing of where a batch came from.
 
 mod canonical;
+mod cardinality;
+mod change;
 pub mod choose;
 pub mod commit;
 mod encode;
 pub mod index;
 pub mod kernel;
 pub mod kmeans;
+pub mod read;
 mod sample;
+pub mod table;
 mod train;
+pub mod version;
 pub mod write;
 
 use std::future::Future;
@@ -67,15 +72,16 @@ fn lance_error(what: &str, error: &lance::Error) -> Error {
         Some(at) => text[..at].rsplit_once(", ").map_or(text, |(before, _)| before),
         None => text,
     };
-    tracing::debug!(error = %full, "Lance refused.");
+    tracing::debug!(error = %printable(&full), "Lance refused.");
     if full.contains("No space left") || full.contains("StorageFull") || full.contains("os error 28") {
         return Error::new(format!("cannot {what}: no space left on the output's volume"))
-            .help("free some space there, or choose another output folder; nothing was committed");
+            .help("free some space there, or choose another output folder; nothing was committed")
+            .passing();
     }
     if full.contains("Permission denied") {
-        return Error::new(format!("cannot {what}: permission denied")).help("check the permissions of the output folder");
+        return Error::new(format!("cannot {what}: permission denied")).help("check the permissions of the output folder").passing();
     }
-    Error::new(format!("cannot {what}: {}", printable(text.trim())))
+    Error::new(format!("cannot {what}: {}", printable(text.trim()))).passing()
 }
 
 /// A path as the URI that Lance expects: absolute.

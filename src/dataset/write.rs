@@ -2,6 +2,10 @@
 //!
 //! Commits nothing: until [`super::commit::commit`], no reader can see a row.
 
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -16,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::{Engine, lance_error};
 use crate::error::{Error, Result};
+use crate::reject::printable;
 
 /// The storage version that every output has. 2.2, the library's default, breaks ContextFrame's blob column.
 pub const STORAGE: LanceFileVersion = LanceFileVersion::V2_1;
@@ -94,8 +99,9 @@ fn retype_array(array: &ArrayRef, kind: &DataType) -> std::result::Result<ArrayR
     })
 }
 
-/// A written fragment that is not committed yet.
-#[derive(Debug, Clone)]
+/// A written fragment that is not committed yet. As JSON, it is Lance's own description of a fragment.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Written(pub(super) Fragment);
 
 impl Written {
@@ -104,6 +110,37 @@ impl Written {
     pub fn rows(&self) -> u64 {
         self.0.physical_rows.unwrap_or(0) as u64
     }
+
+    /// Its data files: paths inside of the dataset's folder, and their bytes where they are known.
+    pub fn files(&self) -> impl Iterator<Item = (String, Option<u64>)> {
+        self.0.files.iter().map(|file| (format!("data/{}", file.path), file.file_size_bytes.get().map(std::num::NonZero::get)))
+    }
+}
+
+/// The bytes that every file of Lance's ends in.
+const MAGIC: &[u8] = b"LANC";
+
+/// Holds a file that Lance has written against what it says of it: its writer for local files throws away the error of the last write, so
+/// that a full disk leaves a file that is cut off, and no error.
+///
+/// # Errors
+/// The file is not as long as it should be, or does not end as it should.
+pub(super) fn whole(path: &Path, bytes: Option<u64>) -> Result<()> {
+    let failed = |e: std::io::Error| Error::io("read back", path, &e);
+    let mut file = File::open(path).map_err(failed)?;
+    let met = file.metadata().map_err(failed)?.len();
+    let mut end = [0; MAGIC.len()];
+    if met >= MAGIC.len() as u64 {
+        file.seek(SeekFrom::End(-4)).and_then(|_| file.read_exact(&mut end)).map_err(failed)?;
+    }
+    if bytes.is_none_or(|bytes| bytes == met) && end == MAGIC {
+        return Ok(());
+    }
+    let name = printable(&path.display().to_string());
+    let expected = bytes.map_or_else(|| "one that ends in its mark".to_owned(), |b| b.to_string());
+    Err(Error::new(format!("{name}: the disk has not taken the file: {met} bytes of it are there, expected {expected}"))
+        .help("see whether the volume is full or failing; nothing was committed")
+        .passing())
 }
 
 /// Writes batches in the order in which they come. When their schema grows, the next fragment has it.
@@ -113,7 +150,14 @@ pub struct FragmentWriter {
     params: WriteParams,
     compression: Compression,
     open: Option<Open>,
+    /// Fragments that are being finished while the next one is written, and the marks between them.
+    closing: VecDeque<Closing>,
     written: Vec<Written>,
+}
+
+enum Closing {
+    Task(JoinHandle<Result<Vec<Fragment>>>),
+    Mark(u64),
 }
 
 impl std::fmt::Debug for FragmentWriter {
@@ -145,7 +189,7 @@ impl FragmentWriter {
             file_writer_options: Some(lance_file::writer::FileWriterOptions { data_cache_bytes: Some(cache), ..Default::default() }),
             ..Default::default()
         };
-        Self { engine, uri: uri.to_owned(), params, compression, open: None, written: vec![] }
+        Self { engine, uri: uri.to_owned(), params, compression, open: None, closing: VecDeque::new(), written: vec![] }
     }
 
     /// Hands over one batch; waits while the writer is behind.
@@ -155,34 +199,88 @@ impl FragmentWriter {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let batch = retype(batch, &self.compression.mark(batch.schema_ref())).map_err(|e| Error::new(format!("a batch does not fit the dataset: {e}")))?;
         if self.open.as_ref().is_some_and(|open| open.schema != batch.schema()) {
-            self.close()?;
+            self.close();
         }
         let open = match &mut self.open {
             Some(open) => open,
             None => self.open.insert(start(&self.engine, &self.uri, &self.params, batch.schema())),
         };
         if open.sender.send(batch).is_err() {
-            self.close()?;
+            self.close();
+            self.settle(0)?;
             return Err(Error::new("the dataset's writer stopped without a reason"));
         }
         Ok(())
     }
 
-    /// Ends the open fragment and waits for it.
-    fn close(&mut self) -> Result<()> {
-        let Some(open) = self.open.take() else { return Ok(()) };
-        drop(open.sender);
-        let fragments = self.engine.block_on(open.task).map_err(|e| Error::new(format!("the dataset's writer died: {e}")))??;
-        self.written.extend(fragments.into_iter().map(Written));
+    /// Ends the open fragment; it is finished while the next one is written.
+    fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            drop(open.sender);
+            self.closing.push_back(Closing::Task(open.task));
+        }
+    }
+
+    /// Waits until at most so many fragments are being finished. Stops at a mark.
+    fn settle(&mut self, most: usize) -> Result<()> {
+        while self.closing.iter().filter(|c| matches!(c, Closing::Task(_))).count() > most
+            && let Some(Closing::Task(_)) = self.closing.front()
+        {
+            self.finish_one()?;
+        }
         Ok(())
     }
 
-    /// Ends writing and gives the fragments in order.
+    fn finish_one(&mut self) -> Result<()> {
+        if let Some(Closing::Task(task)) = self.closing.pop_front() {
+            let fragments = self.engine.block_on(task).map_err(|e| Error::new(format!("the dataset's writer died: {e}")))??;
+            for written in fragments.into_iter().map(Written) {
+                for (file, bytes) in written.files() {
+                    whole(&Path::new(&self.uri).join(file), bytes)?;
+                }
+                self.written.push(written);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the open fragment here, so that [`Self::marked`] can tell when all rows so far are in finished fragments.
+    pub fn mark(&mut self, mark: u64) {
+        self.close();
+        self.closing.push_back(Closing::Mark(mark));
+    }
+
+    /// The next mark before which everything is finished, with the fragments since the mark before it. Waits only while more than
+    /// `most` fragments are being finished; `None` if the next mark is not reached.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn marked(&mut self, most: usize) -> Result<Option<(u64, Vec<Written>)>> {
+        self.settle(most)?;
+        while let Some(Closing::Task(task)) = self.closing.front() {
+            if !task.is_finished() {
+                return Ok(None);
+            }
+            self.finish_one()?;
+        }
+        match self.closing.pop_front() {
+            Some(Closing::Mark(mark)) => Ok(Some((mark, std::mem::take(&mut self.written)))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Ends writing and gives the fragments since the last mark in order.
     ///
     /// # Errors
     /// As [`Self::write`].
     pub fn finish(mut self) -> Result<Vec<Written>> {
-        self.close()?;
+        self.close();
+        while !self.closing.is_empty() {
+            match self.closing.front() {
+                Some(Closing::Task(_)) => self.finish_one()?,
+                _ => drop(self.closing.pop_front()),
+            }
+        }
         Ok(std::mem::take(&mut self.written))
     }
 }
@@ -192,8 +290,13 @@ impl Drop for FragmentWriter {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
             drop(open.sender);
-            // The run has an error already; this one would add nothing.
-            let _ = self.engine.block_on(open.task);
+            self.closing.push_back(Closing::Task(open.task));
+        }
+        for closing in self.closing.drain(..) {
+            if let Closing::Task(task) = closing {
+                // The run has an error already; this one would add nothing.
+                let _ = self.engine.block_on(task);
+            }
         }
     }
 }

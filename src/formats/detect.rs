@@ -4,6 +4,7 @@
 //! the report.
 
 use super::Chunk;
+use super::csv::Dialect;
 use super::json::{Cursor, JsonError, Kind};
 use super::spec::Spec;
 use crate::error::{Error, Result};
@@ -16,8 +17,16 @@ pub enum Framing {
     Lines,
     /// One JSON document: an array of records, or an object that holds one.
     Document,
+    /// JSON objects or arrays, one after the other, whatever stands between them: pages of answers.
+    Values,
+    /// Rows of CSV or of `COPY`'s text.
+    Csv(Dialect),
     /// Rows of a Parquet file.
     Parquet,
+    /// NumPy arrays of one folder, one a field.
+    Arrays,
+    /// Rows of a Lance table.
+    Table,
 }
 
 impl Framing {
@@ -27,7 +36,12 @@ impl Framing {
         match self {
             Self::Lines => "JSON lines",
             Self::Document => "one JSON document",
+            Self::Values => "JSON values",
+            Self::Csv(Dialect { quotes: true, .. }) => "CSV",
+            Self::Csv(_) => "TSV",
             Self::Parquet => "Parquet",
+            Self::Arrays => "NumPy arrays",
+            Self::Table => "Lance table",
         }
     }
 }
@@ -116,13 +130,24 @@ pub fn layout(records: &[Vec<String>], specs: &[Spec]) -> Option<(Spec, String)>
     let matches = |spec: &Spec, keys: &[String]| {
         let has = |k: &String| keys.contains(k);
         let d = &spec.detect;
-        !d.all.is_empty() && d.all.iter().all(has) && (d.any.is_empty() || d.any.iter().any(has))
+        // Pages are told by more than their keys.
+        spec.page.is_none() && !d.all.is_empty() && d.all.iter().all(has) && (d.any.is_empty() || d.any.iter().any(has))
     };
     let score = |spec: &Spec| records.iter().filter(|keys| matches(spec, keys)).count();
     let best = specs.iter().max_by_key(|spec| (score(spec), spec.detect.all.len() + spec.detect.any.len())).filter(|s| score(s) > 0)?;
     let first = records.iter().find(|keys| matches(best, keys))?;
     let known: Vec<&str> = first.iter().map(String::as_str).filter(|k| best.top_keys().any(|t| t == *k)).collect();
     Some((best.clone(), format!("keys {}", known.join(", "))))
+}
+
+/// A column of lists of bytes, which can be vectors of several types.
+#[must_use]
+pub fn untold_bytes(chunk: &Chunk) -> Option<String> {
+    use arrow_schema::DataType::{FixedSizeList, LargeList, List, UInt8};
+    let Chunk::Rows { batch, .. } = chunk else { return None };
+    let schema = batch.schema();
+    let bytes = |f: &&std::sync::Arc<arrow_schema::Field>| matches!(f.data_type(), List(i) | LargeList(i) | FixedSizeList(i, _) if *i.data_type() == UInt8);
+    schema.fields().iter().find(bytes).map(|f| f.name().clone())
 }
 
 /// A key and a vector field for entities without a schema: the fields named so by the user, else the only field that can be.

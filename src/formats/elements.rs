@@ -93,7 +93,10 @@ impl<'f> Elements<'f> {
             info: BTreeMap::new(),
             count: 0,
         };
-        this.byte()?;
+        // A mark that comes in pieces is one all the same.
+        while this.buffer.len() < 3 && !this.ended {
+            this.ended = (this.fill)(&mut this.buffer, STEP)?;
+        }
         if this.buffer.starts_with(b"\xEF\xBB\xBF") {
             this.at = 3;
         }
@@ -160,6 +163,22 @@ impl<'f> Elements<'f> {
         Ok(Some(chunk))
     }
 
+    /// Passes over so many elements.
+    ///
+    /// # Errors
+    /// As [`Self::next_chunk`]; there are not so many.
+    pub fn skip(&mut self, count: u64) -> Result<()> {
+        let rows = self.rows;
+        while self.count < count {
+            self.rows = usize::try_from(count - self.count).unwrap_or(usize::MAX);
+            if self.next_chunk(STEP * 16)?.is_none() {
+                return Err(Error::new(format!("{}: {} records, expected at least {count}", self.name, self.count)));
+            }
+        }
+        self.rows = rows;
+        Ok(())
+    }
+
     /// Reads on to the end of the document, throwing elements away, so that every field of the wrapping object is known.
     ///
     /// # Errors
@@ -212,7 +231,8 @@ impl<'f> Elements<'f> {
             let start = self.at;
             self.value(FIELD_LIMIT)?;
             let raw = String::from_utf8_lossy(&self.buffer[start..self.at]).into_owned();
-            if Cursor::new(&raw).value().is_err() {
+            let mut cursor = Cursor::new(&raw);
+            if cursor.value().and_then(|_| cursor.end()).is_err() {
                 return self.broken(&format!("valid JSON in the field \"{}\"", excerpt(&key, 40)));
             }
             self.info.insert(key, raw);

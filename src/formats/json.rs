@@ -11,9 +11,11 @@ use crate::reject::{Code, Refusal};
 /// Deepest nesting accepted. Databases stop far earlier; the cursor keeps one bit a level, so no input can exhaust the stack.
 pub const MAX_DEPTH: usize = 512;
 
+mod canonical;
 mod scan;
 mod text;
 
+pub use canonical::canonical;
 use scan::find_special;
 pub(super) use scan::first_char;
 pub use scan::number_end;

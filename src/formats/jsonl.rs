@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use arrow_schema::ArrowError;
-use uuid::Uuid;
 
 use super::reader::RecordReader;
 use super::spec::Spec;
@@ -14,6 +13,7 @@ use super::{Chunk, Decoded, Decoder, RowOrigin};
 use crate::error::Result;
 use crate::frame::builder::{FrameBuilder, Membership};
 use crate::frame::mapping::Mapping;
+use crate::frame::resize::Resize;
 use crate::frame::vectors::Layout;
 use crate::reject::{Code, Place, Refusal, Reject};
 
@@ -30,13 +30,16 @@ pub struct Context {
     pub shard: u32,
     /// Keys that records of other layouts have and this one's do not.
     pub foreign: Arc<Vec<String>>,
+    /// Read numbers by the standard library's parser instead of our own.
+    pub plain: bool,
+    /// What becomes of main vectors that have another number of values; `None`: they are refused.
+    pub resize: Option<Arc<Resize>>,
 }
 
 /// Decodes text records.
 pub struct TextDecoder {
     context: Context,
     root: Node,
-    uuid: Box<dyn Fn(&str) -> Uuid + Send + Sync>,
 }
 
 impl TextDecoder {
@@ -46,8 +49,7 @@ impl TextDecoder {
     /// The layout contradicts itself.
     pub fn new(context: Context) -> Result<Self> {
         let root = Node::of(&context.spec)?;
-        let uuid = Box::new(context.membership.collection.member_uuids());
-        Ok(Self { context, root, uuid })
+        Ok(Self { context, root })
     }
 }
 
@@ -56,7 +58,6 @@ impl Decoder for TextDecoder {
         let mut pass = Pass {
             builder: FrameBuilder::new(&self.context.membership, &self.context.mapping, layout),
             reader: RecordReader::new(&self.context, &self.root, layout),
-            uuid: &self.uuid,
             out: Decoded::default(),
             shard: self.context.shard,
         };
@@ -78,7 +79,6 @@ impl Decoder for TextDecoder {
 struct Pass<'a> {
     builder: FrameBuilder<'a>,
     reader: RecordReader<'a>,
-    uuid: &'a (dyn Fn(&str) -> Uuid + Send + Sync),
     out: Decoded,
     shard: u32,
 }
@@ -96,7 +96,7 @@ impl<'a> Pass<'a> {
                 Code::LineTooLong,
                 format!("the line is {length} bytes long, over the limit that --memory allows; only its beginning is kept here"),
             );
-            self.out.rejects.push(Reject { place, id: None, refusal, original: bytes.to_vec() });
+            self.out.rejects.push(Reject { place, id: None, namespace: None, refusal, original: bytes.to_vec() });
             return;
         }
         let mut at = 0;
@@ -108,7 +108,9 @@ impl<'a> Pass<'a> {
             line = line.strip_prefix(BOM).unwrap_or(line).trim_ascii();
             if !line.is_empty() {
                 let cut = chunk.last && end == bytes.len();
-                self.record(line, self.out.lines, chunk.offset + at as u64, cut);
+                // The place is the record's, not that of the white space before it.
+                let start = at + (line.as_ptr() as usize - bytes[at..].as_ptr() as usize);
+                self.record(line, self.out.lines, chunk.offset + start as u64, cut);
             }
             at = end + 1;
         }
@@ -129,25 +131,28 @@ impl<'a> Pass<'a> {
         match refused {
             Ok(()) => {
                 let record = &self.reader.record;
-                let uuid = (self.uuid)(record.id.as_deref().unwrap_or_default());
                 match &record.main {
                     None => self.out.without_vector += 1,
                     Some(range) if record.floats[range.clone()].iter().all(|v| *v == 0.0) => self.out.zero_vectors += 1,
                     Some(_) => {}
                 }
+                self.out.rounded += u64::from(record.rounded);
                 self.out.unknown.append(&mut self.reader.unknown);
-                self.builder.append(uuid, record);
-                self.out.origins.push(RowOrigin { uuid: uuid.into_bytes(), place });
+                let (uuid, space) = self.builder.append(record);
+                self.out.origins.push(RowOrigin { uuid: uuid.into_bytes(), space, place });
             }
             Err(refusal) => {
-                let id = std::str::from_utf8(bytes).ok().and_then(|text| self.reader.find_id(text));
-                self.out.rejects.push(Reject { place, id, refusal, original: bytes.to_vec() });
+                let (id, namespace) = std::str::from_utf8(bytes).map_or((None, None), |text| self.reader.find_id(text));
+                self.out.rejects.push(Reject { place, id, namespace, refusal, original: bytes.to_vec() });
             }
         }
     }
 
     fn finish(mut self) -> std::result::Result<Decoded, ArrowError> {
+        self.out.spaces = self.builder.spaces();
         if self.builder.rows() > 0 && self.out.unknown.is_empty() {
+            self.out.unseen = self.builder.take_unseen();
+            self.out.unfit = self.builder.unfit();
             self.out.batch = Some(self.builder.finish()?);
         }
         Ok(self.out)

@@ -8,7 +8,10 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod plain;
 mod run;
+
+pub use plain::plain_f32_array;
 
 use super::json::{Cursor, JsonError, Kind, number_end};
 use crate::reject::{Code, Refusal, excerpt};

@@ -2,28 +2,25 @@
 //!
 //! Opens no file: it is handed one. Columns that the layout does not name are kept as JSON, like a text record's other keys.
 
-use std::borrow::Cow;
+mod column;
+mod value;
+
 use std::fs::File;
-use std::ops::Range;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, UInt32Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StringArray, StructArray};
-use arrow_cast::display::array_value_to_string;
-use arrow_schema::{ArrowError, DataType, Field as ArrowField, SchemaRef};
+use arrow_array::RecordBatchReader;
+use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use uuid::Uuid;
 
-use super::json::{Kind, push_string};
 use super::jsonl::Context;
 use super::reader::{RecordReader, Stop};
-use super::walk::{Node, Slot};
+use super::walk::Node;
 use super::{Chunk, Decoded, Decoder, RowOrigin};
 use crate::error::{Error, Result};
 use crate::frame::builder::FrameBuilder;
-use crate::frame::record::{Field, Payload};
 use crate::frame::vectors::Layout;
-use crate::reject::{Code, Place, Refusal, Reject, excerpt, hex, printable};
+use crate::reject::{Place, Reject, excerpt, printable};
+use column::{prepare, read_row};
+pub use value::row_text;
 
 /// What a file's footer says.
 #[derive(Debug, Clone)]
@@ -36,6 +33,8 @@ pub struct Footer {
     pub groups: usize,
     /// Uncompressed bytes of all row groups.
     pub bytes: u64,
+    /// Keys and values that the writer has put beside the rows.
+    pub pairs: Vec<(String, String)>,
 }
 
 /// Reads the footer.
@@ -52,6 +51,7 @@ pub fn footer(file: File, name: &str) -> Result<Footer> {
             rows: total(parquet::file::metadata::RowGroupMetaData::num_rows),
             groups: meta.num_row_groups(),
             bytes: total(parquet::file::metadata::RowGroupMetaData::total_byte_size),
+            pairs: meta.file_metadata().key_value_metadata().into_iter().flatten().filter_map(|p| Some((p.key.clone(), p.value.clone()?))).collect(),
         })
     })
 }
@@ -75,11 +75,20 @@ impl Rows {
     /// # Errors
     /// As [`footer`].
     pub fn open(file: File, name: &str, rows: usize) -> Result<Self> {
+        Self::open_at(file, name, rows, 0)
+    }
+
+    /// Starts at the row with this number, from 0.
+    ///
+    /// # Errors
+    /// As [`footer`].
+    pub fn open_at(file: File, name: &str, rows: usize, first: u64) -> Result<Self> {
         let reader = guarded(name, || {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(name, &e.to_string()))?;
-            builder.with_batch_size(rows.max(1)).build().map_err(|e| broken(name, &e.to_string()))
+            let offset = usize::try_from(first).unwrap_or(usize::MAX);
+            builder.with_batch_size(rows.max(1)).with_offset(offset).build().map_err(|e| broken(name, &e.to_string()))
         })?;
-        Ok(Self { reader, name: name.to_owned(), first: 0 })
+        Ok(Self { reader, name: name.to_owned(), first })
     }
 
     /// The next rows.
@@ -111,7 +120,6 @@ fn broken(name: &str, why: &str) -> Error {
 pub struct ParquetDecoder {
     context: Context,
     root: Node,
-    uuid: Box<dyn Fn(&str) -> Uuid + Send + Sync>,
 }
 
 impl ParquetDecoder {
@@ -121,32 +129,14 @@ impl ParquetDecoder {
     /// The layout contradicts itself.
     pub fn new(context: Context) -> Result<Self> {
         let root = Node::of(&context.spec)?;
-        let uuid = Box::new(context.membership.collection.member_uuids());
-        Ok(Self { context, root, uuid })
+        Ok(Self { context, root })
     }
-}
-
-/// A column, prepared once a batch.
-enum Column {
-    Id(StringArray, Kind),
-    Dense(Option<String>, ArrayRef),
-    Sparse(String, SparseColumn),
-    PayloadText(StringArray),
-    PayloadStruct(ArrayRef),
-    Text(StringArray),
-    Other(String, ArrayRef),
-}
-
-struct SparseColumn {
-    parent: StructArray,
-    indices: ArrayRef,
-    values: ArrayRef,
 }
 
 impl Decoder for ParquetDecoder {
     fn decode(&self, chunk: &Chunk, layout: &Layout) -> std::result::Result<Decoded, ArrowError> {
         let Chunk::Rows { batch, first } = chunk else { return Ok(Decoded::default()) };
-        let columns = self.prepare(batch)?;
+        let columns = prepare(&self.root, &self.context.spec, batch)?;
         let mut builder = FrameBuilder::new(&self.context.membership, &self.context.mapping, layout);
         let mut reader = RecordReader::new(&self.context, &self.root, layout);
         let mut out = Decoded::default();
@@ -156,276 +146,33 @@ impl Decoder for ParquetDecoder {
             reader.clear();
             match read_row(&mut reader, &columns, row) {
                 Ok(()) => {
-                    let uuid = (self.uuid)(reader.record.id.as_deref().unwrap_or_default());
                     match &reader.record.main {
                         None => out.without_vector += 1,
                         Some(range) if reader.record.floats[range.clone()].iter().all(|v| *v == 0.0) => out.zero_vectors += 1,
                         Some(_) => {}
                     }
+                    out.rounded += u64::from(reader.record.rounded);
                     out.unknown.append(&mut reader.unknown);
-                    builder.append(uuid, &reader.record);
-                    out.origins.push(RowOrigin { uuid: uuid.into_bytes(), place });
+                    let (uuid, space) = builder.append(&reader.record);
+                    out.origins.push(RowOrigin { uuid: uuid.into_bytes(), space, place });
                 }
                 Err(stop) => {
                     let refusal = match stop {
                         Stop::Refused(refusal) => refusal,
                         Stop::Json(error) => error.refusal(false),
                     };
-                    let id = columns.iter().find_map(|c| match c {
-                        Column::Id(ids, _) if ids.is_valid(row) => Some(ids.value(row).to_owned()),
-                        _ => None,
-                    });
-                    out.rejects.push(Reject { place, id, refusal, original: row_text(batch, row).into_bytes() });
+                    let id = columns.iter().find_map(|c| c.id(row));
+                    let namespace = columns.iter().find_map(|c| c.namespace(row));
+                    out.rejects.push(Reject { place, id, namespace, refusal, original: row_text(batch, row).into_bytes() });
                 }
             }
         }
+        out.spaces = builder.spaces();
         if builder.rows() > 0 && out.unknown.is_empty() {
+            out.unseen = builder.take_unseen();
+            out.unfit = builder.unfit();
             out.batch = Some(builder.finish()?);
         }
         Ok(out)
     }
-}
-
-impl ParquetDecoder {
-    fn prepare(&self, batch: &RecordBatch) -> std::result::Result<Vec<Column>, ArrowError> {
-        let floats = DataType::List(ArrowField::new("item", DataType::Float32, true).into());
-        let indices = DataType::List(ArrowField::new("item", DataType::UInt32, true).into());
-        let texts =
-            |array: &ArrayRef| -> std::result::Result<StringArray, ArrowError> { Ok(arrow_cast::cast(array, &DataType::Utf8)?.as_string::<i32>().clone()) };
-        let mut columns = Vec::new();
-        for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-            let name = field.name();
-            let slot = self.root.child(name).and_then(|node| node.slot.as_ref());
-            let kind = kind_of(field.data_type());
-            let column = match slot {
-                Some(Slot::Id) => Column::Id(texts(array)?, kind),
-                Some(Slot::Vector | Slot::Named) if kind == Kind::Object && array.as_struct_opt().is_some() => {
-                    for (child, values) in array.as_struct().fields().iter().zip(array.as_struct().columns()) {
-                        columns.push(Column::Dense(Some(child.name().clone()), arrow_cast::cast(values, &floats)?));
-                    }
-                    continue;
-                }
-                Some(Slot::Vector) if kind == Kind::Array => Column::Dense(None, arrow_cast::cast(array, &floats)?),
-                Some(Slot::Dense(name)) if kind == Kind::Array => Column::Dense(Some(name.clone()), arrow_cast::cast(array, &floats)?),
-                Some(Slot::Sparse(name))
-                    if array.as_struct_opt().is_some_and(|s| s.column_by_name("indices").is_some() && s.column_by_name("values").is_some()) =>
-                {
-                    let parent = array.as_struct().clone();
-                    let child = |key: &str, to: &DataType| arrow_cast::cast(parent.column_by_name(key).unwrap_or(array), to);
-                    let (indices, values) = (child("indices", &indices)?, child("values", &floats)?);
-                    Column::Sparse(name.clone(), SparseColumn { parent, indices, values })
-                }
-                Some(Slot::Payload) if kind == Kind::String => Column::PayloadText(texts(array)?),
-                Some(Slot::Payload) if kind == Kind::Object => Column::PayloadStruct(array.clone()),
-                Some(Slot::Text) if kind == Kind::String => Column::Text(texts(array)?),
-                _ => Column::Other(name.clone(), array.clone()),
-            };
-            columns.push(column);
-        }
-        Ok(columns)
-    }
-}
-
-fn read_row<'a>(reader: &mut RecordReader<'a>, columns: &'a [Column], row: usize) -> std::result::Result<(), Stop> {
-    let rest_is_payload = reader.rest_is_payload();
-    for column in columns {
-        match column {
-            Column::Id(ids, kind) => {
-                if ids.is_valid(row) {
-                    reader.set_id(ids.value(row), *kind)?;
-                }
-            }
-            Column::Dense(name, lists) => {
-                if let Some(range) = floats(reader, lists, row, "vector")?
-                    && !range.is_empty()
-                {
-                    reader.place_dense(name.as_deref(), range)?;
-                }
-            }
-            Column::Sparse(name, sparse) => {
-                if sparse.parent.is_valid(row) {
-                    sparse_row(reader, name, sparse, row)?;
-                }
-            }
-            Column::PayloadText(texts) => {
-                // A null or empty string is no metadata: Parquet has no way to leave a key out.
-                if texts.is_valid(row) && !texts.value(row).is_empty() {
-                    reader.payload_text(texts.value(row))?;
-                }
-            }
-            Column::PayloadStruct(array) => {
-                if array.is_valid(row) {
-                    let mut text = String::new();
-                    push_value(&mut text, array, row);
-                    reader.payload_owned(&text)?;
-                }
-            }
-            Column::Text(texts) => {
-                if texts.is_valid(row) {
-                    reader.record.text = Some(Cow::Borrowed(texts.value(row)));
-                } else {
-                    reader.rest("document", "null");
-                }
-            }
-            Column::Other(name, array) => {
-                if array.is_null(row) && !rest_is_payload {
-                    continue;
-                }
-                let mut raw = String::new();
-                push_value(&mut raw, array, row);
-                if rest_is_payload {
-                    let kind = if array.is_null(row) { Kind::Null } else { kind_of(array.data_type()) };
-                    reader.record.fields.push(Field { key: Cow::Borrowed(name), raw: raw.into(), kind });
-                } else {
-                    reader.rest(name, &raw);
-                }
-            }
-        }
-        reader.met(column_name(column));
-    }
-    if matches!(reader.record.payload, Payload::Missing) {
-        reader.no_payload();
-    }
-    reader.complete()
-}
-
-fn column_name(column: &Column) -> Option<&str> {
-    if let Column::Other(name, _) = column { Some(name) } else { None }
-}
-
-/// The floats of one row, checked; `None` where the list is null.
-fn floats(reader: &mut RecordReader<'_>, lists: &ArrayRef, row: usize, what: &str) -> std::result::Result<Option<Range<usize>>, Refusal> {
-    if lists.is_null(row) {
-        return Ok(None);
-    }
-    let list = lists.as_list::<i32>().value(row);
-    let values = list.as_primitive::<Float32Type>();
-    if let Some(index) = (0..values.len()).find(|i| values.is_null(*i)) {
-        return Err(Refusal::new(Code::VectorType, format!("{what} value at index {index} is null, expected a number")));
-    }
-    if let Some(index) = values.values().iter().position(|v| !v.is_finite()) {
-        let reason = format!("{what} value at index {index} is {} as float32, expected a finite number", values.value(index));
-        return Err(Refusal::new(Code::VectorNotFinite, reason));
-    }
-    let start = reader.record.floats.len();
-    reader.record.floats.extend_from_slice(values.values());
-    Ok(Some(start..start + values.len()))
-}
-
-fn sparse_row(reader: &mut RecordReader<'_>, name: &str, sparse: &SparseColumn, row: usize) -> std::result::Result<(), Stop> {
-    let bad = |what: String| Stop::from(Refusal::new(Code::SparseVector, format!("sparse vector \"{}\": {what}", excerpt(name, 40))));
-    if sparse.indices.is_null(row) && sparse.values.is_null(row) {
-        return Ok(());
-    }
-    let values = floats(reader, &sparse.values, row, "sparse").map_err(|r| bad(r.reason))?.unwrap_or(0..0);
-    let start = reader.record.indices.len();
-    if sparse.indices.is_valid(row) {
-        let list = sparse.indices.as_list::<i32>().value(row);
-        let indices = list.as_primitive::<UInt32Type>();
-        if indices.null_count() > 0 {
-            return Err(bad("an index is null or no unsigned integer of 32 bits".to_owned()));
-        }
-        reader.record.indices.extend_from_slice(indices.values());
-    }
-    let indices = start..reader.record.indices.len();
-    if indices.len() != values.len() {
-        return Err(bad(format!("{} indices and {} values, expected as many of both", indices.len(), values.len())));
-    }
-    reader.place_sparse(name, indices, values);
-    Ok(())
-}
-
-/// The JSON kind that a column's values have.
-fn kind_of(data_type: &DataType) -> Kind {
-    match data_type {
-        DataType::Boolean => Kind::Bool,
-        DataType::Null => Kind::Null,
-        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::ListView(_) | DataType::LargeListView(_) => Kind::Array,
-        DataType::Struct(_) | DataType::Map(..) => Kind::Object,
-        t if t.is_numeric() && !t.is_decimal() => Kind::Number,
-        _ => Kind::String,
-    }
-}
-
-/// A row as a JSON object: how a rejected Parquet record is kept.
-#[must_use]
-pub fn row_text(batch: &RecordBatch, row: usize) -> String {
-    let mut out = String::from("{");
-    for (index, (field, array)) in batch.schema().fields().iter().zip(batch.columns()).enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        push_string(&mut out, field.name());
-        out.push(':');
-        push_value(&mut out, array, row);
-    }
-    out.push('}');
-    out
-}
-
-/// Appends one value as JSON. Floats keep their shortest exact text; what JSON cannot hold (NaN, bytes, dates) is a string.
-fn push_value(out: &mut String, array: &ArrayRef, row: usize) {
-    if array.is_null(row) {
-        out.push_str("null");
-        return;
-    }
-    let list = |out: &mut String, values: &ArrayRef| {
-        out.push('[');
-        for index in 0..values.len() {
-            if index > 0 {
-                out.push(',');
-            }
-            push_value(out, values, index);
-        }
-        out.push(']');
-    };
-    match array.data_type() {
-        DataType::List(_) => list(out, &array.as_list::<i32>().value(row)),
-        DataType::LargeList(_) => list(out, &array.as_list::<i64>().value(row)),
-        DataType::FixedSizeList(..) => list(out, &array.as_fixed_size_list().value(row)),
-        DataType::Struct(fields) => {
-            out.push('{');
-            for (index, (field, child)) in fields.iter().zip(array.as_struct().columns()).enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                push_string(out, field.name());
-                out.push(':');
-                push_value(out, child, row);
-            }
-            out.push('}');
-        }
-        DataType::Map(..) => {
-            let entries = array.as_map().value(row);
-            out.push('{');
-            for index in 0..entries.len() {
-                if index > 0 {
-                    out.push(',');
-                }
-                push_string(out, &array_value_to_string(entries.column(0), index).unwrap_or_default());
-                out.push(':');
-                push_value(out, entries.column(1), index);
-            }
-            out.push('}');
-        }
-        DataType::Float32 => {
-            push_float(out, array.as_primitive::<Float32Type>().value(row).is_finite(), &format!("{:?}", array.as_primitive::<Float32Type>().value(row)));
-        }
-        DataType::Float64 => {
-            let value = array.as_primitive::<arrow_array::types::Float64Type>().value(row);
-            push_float(out, value.is_finite(), &format!("{value:?}"));
-        }
-        DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) | DataType::BinaryView => {
-            let bytes = arrow_cast::cast(array, &DataType::Binary).ok();
-            push_string(out, &bytes.map(|b| hex(b.as_binary::<i32>().value(row))).unwrap_or_default());
-        }
-        t => {
-            let text = array_value_to_string(array, row).unwrap_or_default();
-            if matches!(kind_of(t), Kind::Number | Kind::Bool) && *t != DataType::Float16 { out.push_str(&text) } else { push_string(out, &text) }
-        }
-    }
-}
-
-fn push_float(out: &mut String, finite: bool, text: &str) {
-    if finite { out.push_str(text) } else { push_string(out, text) }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::json::{Cursor, JsonError, Kind, push_string};
 use super::jsonl::Context;
 use super::number::VectorError;
-use super::spec::IdType;
+use super::spec::{IdType, PAGE_NAMESPACE};
 use super::walk::{Node, Seen, Slot};
 use crate::frame::record::{Field, Payload, Record};
 use crate::frame::vectors::{Layout, VectorKind};
@@ -110,9 +110,11 @@ impl<'a> RecordReader<'a> {
         }
         if self.record.id.is_none() {
             let at = self.context.spec.id.as_ref().map_or("/id", |id| &id.at);
-            return Err(Refusal::new(Code::MissingId, format!("no id: the key \"{}\" is missing or null", &at[1..])).into());
+            return Err(Refusal::new(Code::MissingId, format!("no id: the key \"{}\" is missing or null", excerpt(&at[1..], 60))).into());
         }
+        self.drop_fields();
         if self.context.spec.payload == "*" {
+            self.unfold();
             let mut text = String::from("{");
             for field in &self.record.fields {
                 if text.len() > 1 {
@@ -128,15 +130,38 @@ impl<'a> RecordReader<'a> {
         Ok(())
     }
 
+    /// Takes out what the mapping drops, before anybody else sees the record.
+    fn drop_fields(&mut self) {
+        let mapping = &self.context.mapping;
+        if mapping.dropped().is_empty() || !self.record.fields.iter().any(|f| mapping.drops(&f.key)) {
+            return;
+        }
+        let dropped = &mut self.record.dropped;
+        self.record.fields.retain(|field| {
+            let drops = mapping.drops(&field.key);
+            if drops {
+                dropped.push(field.key.to_string());
+            }
+            !drops
+        });
+        let mut text = String::from("{");
+        for field in &self.record.fields {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            push_string(&mut text, &field.key);
+            text.push(':');
+            text.push_str(&field.raw);
+        }
+        text.push('}');
+        self.record.payload = Payload::Text(text.into());
+    }
+
     /// One field; `prefix` is the path above it, for fields that have no place of their own.
     fn field(&mut self, node: &Node, key: Cow<'a, str>, prefix: &str, cursor: &mut Cursor<'a>) -> std::result::Result<(), Stop> {
         let Some(child) = node.child(&key) else {
             let value = cursor.value()?;
-            if self.context.spec.payload == "*" && prefix.is_empty() {
-                self.record.fields.push(Field { key, raw: value.raw.into(), kind: value.kind });
-            } else {
-                self.rest(&format!("{prefix}{key}"), value.raw);
-            }
+            self.keep(key, prefix, value.raw, value.kind);
             return Ok(());
         };
         let Some(slot) = &child.slot else {
@@ -167,6 +192,17 @@ impl<'a> RecordReader<'a> {
                 }
                 Ok(())
             }
+            Slot::Namespace => {
+                let value = cursor.value()?;
+                if value.kind == Kind::String {
+                    self.record.namespace = Some(string(value.raw));
+                }
+                // The source says it here, so here it is found again; what a page says is said once, in the record's namespace.
+                if key != PAGE_NAMESPACE {
+                    self.keep(key, prefix, value.raw, value.kind);
+                }
+                Ok(())
+            }
             Slot::Vector => {
                 let empty = self.vector(cursor, None)?;
                 self.rest_of_empty(&key, empty);
@@ -191,6 +227,15 @@ impl<'a> RecordReader<'a> {
                 }
                 self.sparse(cursor, name)
             }
+        }
+    }
+
+    /// Keeps a field without a place of its own: as payload if all such fields are that, else among the rest.
+    fn keep(&mut self, key: Cow<'a, str>, prefix: &str, raw: &'a str, kind: Kind) {
+        if self.context.spec.payload == "*" && prefix.is_empty() {
+            self.record.fields.push(Field { key, raw: raw.into(), kind });
+        } else {
+            self.rest(&format!("{prefix}{key}"), raw);
         }
     }
 
@@ -292,6 +337,11 @@ impl<'a> RecordReader<'a> {
         Ok(())
     }
 
+    /// Whether the layout has a place of its own for this key of the record.
+    pub(super) fn is_slot(&self, key: &str) -> bool {
+        self.root.child(key).is_some()
+    }
+
     /// Notes a key that the layout does not know.
     pub(super) fn met(&mut self, key: Option<&'a str>) {
         if let Some(key) = key {
@@ -320,19 +370,22 @@ impl<'a> RecordReader<'a> {
         Ok(())
     }
 
-    /// The id of a record that was refused, if it can be read at all.
-    pub(super) fn find_id(&self, text: &'a str) -> Option<String> {
-        let mut id = None;
-        // What stops the walk is known already; the id may stand before it.
+    /// Id and namespace of a record that was refused, as far as they can be read.
+    pub(super) fn find_id(&self, text: &'a str) -> (Option<String>, Option<String>) {
+        let (mut id, mut namespace) = (None, None);
+        // What stops the walk is known already; both may stand before it.
         let _ = Cursor::new(text).object(|key, cursor| -> std::result::Result<(), JsonError> {
             let key = key.value();
             let value = cursor.value()?;
-            if self.root.child(&key).is_some_and(|node| node.slot == Some(Slot::Id)) && matches!(value.kind, Kind::String | Kind::Number) {
-                id = Some(if value.kind == Kind::String { string(value.raw).into_owned() } else { value.raw.to_owned() });
+            let text = || if value.kind == Kind::String { string(value.raw).into_owned() } else { value.raw.to_owned() };
+            match self.root.child(&key).and_then(|node| node.slot.as_ref()) {
+                Some(Slot::Id) if matches!(value.kind, Kind::String | Kind::Number) => id = Some(text()),
+                Some(Slot::Namespace) if value.kind == Kind::String => namespace = Some(text()),
+                _ => {}
             }
             Ok(())
         });
-        id
+        (id, namespace)
     }
 }
 

@@ -5,14 +5,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::BUILT_IN;
 use crate::error::{Error, Result};
+use crate::frame::element::Element;
+use crate::frame::links::Beacons;
 use crate::reject::{excerpt, printable};
 
 /// One layout.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Name of the layout: its file and its fixtures folder.
@@ -33,6 +35,15 @@ pub struct Spec {
     /// Keys of a wrapping object that may hold the array of records.
     #[serde(default)]
     pub records: Vec<String>,
+    /// The records come in pages: answers of a server, kept as they came.
+    #[serde(default)]
+    pub page: Option<PageSpec>,
+    /// The records are rows of CSV or of `COPY`'s text.
+    #[serde(default)]
+    pub csv: bool,
+    /// Every field that holds nothing but arrays of numbers, or sparse vectors, in the first records is a vector.
+    #[serde(default)]
+    pub find_vectors: bool,
     /// The id.
     #[serde(default)]
     pub id: Option<IdSpec>,
@@ -42,30 +53,43 @@ pub struct Spec {
     /// Path of a map of named vectors beside `vector`.
     #[serde(default)]
     pub named: Option<String>,
+    /// Path of a map of named multi-vectors, where they do not stand in `named`.
+    #[serde(default)]
+    pub multi: Option<String>,
     /// Sparse vectors: name → paths, any of which may hold it.
     #[serde(default)]
     pub sparse: BTreeMap<String, Vec<String>>,
     /// Dense vectors in fields of their own, beside the main one: name → path.
     #[serde(default)]
     pub dense: BTreeMap<String, String>,
+    /// Types of the values of vectors that are not float32, by the vector's name; `default` is the one without a name. Needed where
+    /// values come as bytes or base64, or as numbers whose type the text does not show.
+    #[serde(default)]
+    pub types: BTreeMap<String, Element>,
     /// Path of the payload object, or `*`: every field that is nothing else.
     pub payload: String,
     /// Path of a text of its own, which wins over the payload's text fields.
     #[serde(default)]
     pub text: Option<String>,
-    /// `folder`: the sub-folder of a shard is its namespace.
+    /// Where a record's namespace is told.
     #[serde(default)]
     pub namespace: Namespace,
+    /// Fields of the payload whose text is JSON: they become the values that they hold (only where the payload is `*`).
+    #[serde(default)]
+    pub json: Vec<String>,
     /// Whether a package carries a Milvus-style `schema`, `collection_name` and `total_entities`.
     #[serde(default)]
     pub package: bool,
     /// Fields to columns, beyond those that are named like one.
     #[serde(default)]
     pub map: BTreeMap<String, String>,
+    /// How the source writes references to other records.
+    #[serde(default)]
+    pub references: Option<Beacons>,
 }
 
 /// How a record is recognised by its top-level keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detect {
     /// All of these must be there. Empty: never recognised by keys.
@@ -76,8 +100,47 @@ pub struct Detect {
     pub any: Vec<String>,
 }
 
+/// The key under which a record takes along the namespace of its page. No database has such a field.
+pub const PAGE_NAMESPACE: &str = "$namespace";
+
+/// Where the records stand in an answer of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageSpec {
+    /// Path of the list or map of records; of the list of ids where the shape is columns.
+    pub at: String,
+    /// How they stand there.
+    #[serde(default)]
+    pub shape: PageShape,
+    /// Columns beside that of the ids: key of the record → path in the page.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+    /// Path of the namespace that the page's records are of.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// Path of what asks for the next page; null or missing on the last one.
+    #[serde(default)]
+    pub next: Option<String>,
+    /// Values, as JSON text, that a good answer has: path → any of these.
+    #[serde(default)]
+    pub ok: BTreeMap<String, Vec<String>>,
+}
+
+/// How records stand in a page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageShape {
+    /// A list of records.
+    #[default]
+    List,
+    /// A map from id to record.
+    Map,
+    /// Lists of the same length, one a field.
+    Columns,
+}
+
 /// The id's path and types.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdSpec {
     /// Path.
@@ -88,7 +151,7 @@ pub struct IdSpec {
 }
 
 /// A type of id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdType {
     /// A non-empty string.
@@ -102,7 +165,7 @@ fn both() -> Vec<IdType> {
 }
 
 /// The main vector's path and shapes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct VectorSpec {
     /// Path.
@@ -115,15 +178,66 @@ pub struct VectorSpec {
     pub multi: bool,
 }
 
-/// Where the namespace comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// Where the namespace comes from. A snapshot's manifest tells it in any case.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged, expecting = "expected the namespace \"none\", \"folder\", or a table such as { at = \"/tenant\" }")]
 pub enum Namespace {
-    /// Nowhere, or the snapshot's manifest.
+    /// `"none"` or `"folder"`.
+    Of(Place),
+    /// A field of the record, and where it has none, what a [`Place`] says.
+    Record(RecordNamespace),
+}
+
+/// What all records of a shard share.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// Nothing tells it.
     #[default]
     None,
     /// The sub-folder that the shard lies in.
     Folder,
+}
+
+/// `{ at = "/tenant", or = "folder" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordNamespace {
+    /// Path of a string. Anything else there says nothing.
+    pub at: String,
+    /// Where it comes from if there is none.
+    #[serde(default)]
+    pub or: Place,
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self::Of(Place::None)
+    }
+}
+
+impl Namespace {
+    /// The path in the record, if there is one.
+    #[must_use]
+    pub fn at(&self) -> Option<&str> {
+        if let Self::Record(record) = self { Some(&record.at) } else { None }
+    }
+
+    /// Whether a shard's sub-folder is its namespace.
+    #[must_use]
+    pub fn is_folder(&self) -> bool {
+        let (Self::Of(place) | Self::Record(RecordNamespace { or: place, .. })) = self;
+        *place == Place::Folder
+    }
+}
+
+impl PageSpec {
+    /// Every path: first that of the records, then those of the columns, the namespace, the next page, and the checks.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let one = [self.namespace.as_deref(), self.next.as_deref()].into_iter().flatten();
+        let columns = self.columns.values().map(String::as_str);
+        std::iter::once(self.at.as_str()).chain(columns).chain(one).chain(self.ok.keys().map(String::as_str))
+    }
 }
 
 impl Spec {
@@ -140,7 +254,7 @@ impl Spec {
         if spec.source.is_empty() {
             spec.source.clone_from(&spec.name);
         }
-        for path in spec.paths() {
+        for path in spec.paths().chain(spec.namespace.at()).chain(spec.page.iter().flat_map(PageSpec::paths)) {
             if path != "*" && (!path.starts_with('/') || path.len() < 2) {
                 return Err(Error::new(format!("{}: the path \"{}\" does not start with `/`", printable(origin), excerpt(path, 60)))
                     .help("paths are JSON pointers: /id, /result/payload"));
@@ -149,12 +263,13 @@ impl Spec {
         Ok(spec)
     }
 
-    /// Every path of the layout.
+    /// Every path by which a record of the layout can be told; a namespace's says little.
     fn paths(&self) -> impl Iterator<Item = &str> {
         let one = [
             self.id.as_ref().map(|i| i.at.as_str()),
             self.vector.as_ref().map(|v| v.at.as_str()),
             self.named.as_deref(),
+            self.multi.as_deref(),
             self.text.as_deref(),
             Some(self.payload.as_str()),
         ];

@@ -18,6 +18,7 @@ pub(super) enum Slot {
     Dense(String),
     Payload,
     Text,
+    Namespace,
 }
 
 /// One level of keys.
@@ -41,7 +42,7 @@ impl Node {
         if let Some(vector) = &spec.vector {
             add(&vector.at, Slot::Vector)?;
         }
-        if let Some(named) = &spec.named {
+        for named in spec.named.iter().chain(&spec.multi) {
             add(named, Slot::Named)?;
         }
         for (name, paths) in &spec.sparse {
@@ -54,6 +55,9 @@ impl Node {
         }
         if let Some(text) = &spec.text {
             add(text, Slot::Text)?;
+        }
+        if let Some(namespace) = spec.namespace.at() {
+            add(namespace, Slot::Namespace)?;
         }
         if spec.payload != "*" {
             add(&spec.payload, Slot::Payload)?;
@@ -72,7 +76,11 @@ impl Node {
             node = &mut node.children[at].1;
         }
         if node.slot.is_some() || !node.children.is_empty() {
-            return Err(Error::new(format!("format {format}: two parts of the layout share the path {path}")));
+            return Err(Error::new(format!(
+                "format {}: two parts of the layout share the path {}",
+                crate::reject::excerpt(format, 40),
+                crate::reject::excerpt(path, 60)
+            )));
         }
         node.slot = Some(slot);
         Ok(())

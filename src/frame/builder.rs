@@ -2,21 +2,30 @@
 //!
 //! Refuses nothing: a decoder has checked ids, dimensions and kinds before. Decides only where a value goes, by the mapping.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{Int32Builder, LargeBinaryBuilder, ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, ListArray, RecordBatch, StringArray, StructArray, UInt32Array};
-use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow_buffer::NullBuffer;
 use arrow_schema::{ArrowError, DataType, Field};
 use uuid::Uuid;
 
+use super::dates::DatesBuilder;
 use super::identity::Collection;
-use super::mapping::{Mapping, Target, fits};
+use super::mapping::{Constant, Joined, Mapping, Target, fits};
+use super::moment::{of_iso, of_value};
+use super::others::OtherBuilder;
 use super::pairs::{PairsBuilder, string_value};
-use super::record::{Other, Payload, Record};
-use super::schema::{Column, list_of, relationship_fields, schema};
-use super::vectors::{Layout, VectorColumn, VectorKind, dimension_i32};
-use crate::formats::json::{Cursor, JsonError, Kind};
+use super::promote::PromotedBuilder;
+use super::record::{Payload, Record};
+use super::relations::Relations;
+use super::schema::{Column, schema};
+use super::space::Spaces;
+use super::unseen::Unseen;
+use super::vectors::{Layout, dimension_i32};
+use crate::formats::json::{Cursor, JsonError, Kind, push_string};
 
 /// What is the same for every record of a collection.
 #[derive(Debug, Clone)]
@@ -48,7 +57,6 @@ pub struct FrameBuilder<'m> {
     membership: &'m Membership,
     mapping: &'m Mapping,
     layout: &'m Layout,
-    rows: usize,
     uuids: StringBuilder,
     text_content: StringBuilder,
     vector: Vec<f32>,
@@ -58,9 +66,18 @@ pub struct FrameBuilder<'m> {
     tags: ListBuilder<StringBuilder>,
     contributors: ListBuilder<StringBuilder>,
     pairs: PairsBuilder,
+    /// Uuid and title of the collection's header.
+    header: (String, String),
+    relations: Relations,
     ids: StringBuilder,
     payloads: StringBuilder,
     rest: StringBuilder,
+    unseen: Unseen,
+    dates: DatesBuilder,
+    promoted: PromotedBuilder,
+    spaces: Spaces,
+    /// The number of each row's namespace.
+    rows_spaces: Vec<u32>,
     others: Vec<OtherBuilder>,
 }
 
@@ -72,7 +89,6 @@ impl<'m> FrameBuilder<'m> {
             membership,
             mapping,
             layout,
-            rows: 0,
             uuids: StringBuilder::new(),
             text_content: StringBuilder::new(),
             vector: Vec::new(),
@@ -82,9 +98,16 @@ impl<'m> FrameBuilder<'m> {
             tags: ListBuilder::new(StringBuilder::new()),
             contributors: ListBuilder::new(StringBuilder::new()),
             pairs: PairsBuilder::default(),
+            header: (membership.collection.header_uuid().to_string(), membership.collection.header_title()),
+            relations: Relations::default(),
             ids: StringBuilder::new(),
             payloads: StringBuilder::new(),
             rest: StringBuilder::new(),
+            unseen: Unseen::default(),
+            dates: DatesBuilder::default(),
+            promoted: PromotedBuilder::new(&layout.promoted),
+            spaces: Spaces::new(&membership.collection),
+            rows_spaces: Vec::new(),
             others: layout.others.iter().map(OtherBuilder::new).collect(),
         }
     }
@@ -92,12 +115,31 @@ impl<'m> FrameBuilder<'m> {
     /// Rows so far.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows
+        self.rows_spaces.len()
     }
 
-    /// Adds one record. Its vectors have the layout's dimensions and its id is there.
-    pub fn append(&mut self, uuid: Uuid, record: &Record<'_>) {
+    /// What was met that no row shows. Read it before [`Self::finish`].
+    pub fn take_unseen(&mut self) -> Unseen {
+        std::mem::take(&mut self.unseen)
+    }
+
+    /// Values that a column of their own could not hold so far, by column.
+    #[must_use]
+    pub fn unfit(&self) -> BTreeMap<String, u64> {
+        self.dates.unfit().chain(self.promoted.unfit()).collect()
+    }
+
+    /// Every namespace of the rows so far, by the numbers that [`Self::append`] gives; 0 is the shard's, met or not.
+    #[must_use]
+    pub fn spaces(&self) -> Vec<String> {
+        self.spaces.names()
+    }
+
+    /// Adds one record. Its vectors have the layout's dimensions and its id is there. Gives its uuid, and the number of its namespace.
+    pub fn append(&mut self, record: &Record<'_>) -> (Uuid, u32) {
         let id = record.id.as_deref().unwrap_or_default();
+        let number = self.spaces.number(record.namespace.as_deref());
+        let uuid = self.spaces.get(number).uuid(id);
         let mut buffer = Uuid::encode_buffer();
         self.uuids.append_value(uuid.hyphenated().encode_lower(&mut buffer));
         self.ids.append_value(id);
@@ -105,11 +147,7 @@ impl<'m> FrameBuilder<'m> {
             Payload::Missing => self.payloads.append_null(),
             Payload::Text(text) => self.payloads.append_value(text),
         }
-        if record.rest.is_empty() {
-            self.rest.append_null();
-        } else {
-            self.rest.append_value(format!("{{{}}}", record.rest));
-        }
+        self.rest.append_option(rest(record, self.mapping));
         match &record.main {
             Some(range) => self.vector.extend_from_slice(&record.floats[range.clone()]),
             None => self.vector.extend(std::iter::repeat_n(f32::NAN, self.layout.dimension)),
@@ -119,23 +157,35 @@ impl<'m> FrameBuilder<'m> {
         }
         self.pairs.push("source", &format!("{}_migration", self.membership.collection.source));
         self.pairs.push("original_id", id);
-        if !self.membership.collection.namespace.is_empty() {
-            self.pairs.push("namespace", &self.membership.collection.namespace);
+        let namespace = self.spaces.get(number).namespace();
+        if !namespace.is_empty() {
+            self.pairs.push("namespace", namespace);
         }
         if let Some(name) = &self.membership.vector_type {
             self.pairs.push("vector_type", name);
         }
+        self.relations.header(self.membership.relationship, &self.header.0, &self.header.1);
+        if let Some((id, title)) = &self.spaces.get(number).header {
+            self.relations.header(self.membership.relationship, id, title);
+        }
+        self.relations.end_row(&self.mapping.links().of(record, &self.membership.collection, namespace, &mut self.unseen));
+        for field in &record.dropped {
+            self.unseen.drop(field);
+        }
         self.append_fields(id, record);
+        self.promoted.append(record);
         self.pairs.end_row();
-        self.rows += 1;
+        self.rows_spaces.push(number);
+        (uuid, number)
     }
 
     fn append_fields(&mut self, id: &str, record: &Record<'_>) {
+        let mapping = self.mapping;
         let text_field = if record.text.is_some() {
             None
         } else {
             let found = |name: &String| record.fields.iter().position(|f| f.kind == Kind::String && f.key == name.as_str());
-            self.mapping.text_order().iter().find_map(found)
+            mapping.text_order().iter().find_map(found)
         };
         let mut taken: [Option<usize>; Column::ALL.len()] = [None; Column::ALL.len()];
         for (index, field) in record.fields.iter().enumerate() {
@@ -148,7 +198,7 @@ impl<'m> FrameBuilder<'m> {
                     let slot = &mut taken[*column as usize];
                     let value = if field.kind == Kind::String { string_value(&field.raw) } else { field.raw.as_ref().into() };
                     let whole = !matches!(column, Column::Tags | Column::Contributors) || strings(&value).is_some();
-                    if slot.is_none() && whole && fits(*column, field.kind, &value) {
+                    if slot.is_none() && whole && mapping.constant(*column).is_none() && fits(*column, field.kind, &value) {
                         *slot = Some(index);
                         continue;
                     }
@@ -156,24 +206,70 @@ impl<'m> FrameBuilder<'m> {
                 Some(Target::Custom(key)) => rename = Some(key.as_str()),
                 None => {}
             }
-            self.pairs.push_field(field, rename, &record.fields);
+            self.pairs.push_field(field, rename, &record.fields, mapping);
+        }
+        for (key, value) in mapping.pairs() {
+            self.pairs.push_constant(key, value);
         }
         let field = |column: Column| taken[column as usize].map(|index| &record.fields[index]);
-        match (&record.text, text_field) {
-            (Some(text), _) => self.text_content.append_value(text),
-            (None, Some(index)) => self.text_content.append_value(string_value(&record.fields[index].raw)),
-            (None, None) => self.text_content.append_value(""),
+        match (mapping.joined(), &record.text, text_field) {
+            (Some(joined), ..) => self.text_content.append_value(join(joined, record)),
+            (None, Some(text), _) => self.text_content.append_value(text),
+            (None, None, Some(index)) => self.text_content.append_value(string_value(&record.fields[index].raw)),
+            (None, None, None) => self.text_content.append_value(""),
         }
-        match field(Column::Title) {
-            Some(title) => self.title.append_value(string_value(&title.raw)),
-            None => self.title.append_value(format!("Document {id}")),
+        match (mapping.constant(Column::Title), field(Column::Title)) {
+            (Some(Constant::Text(title)), _) => self.title.append_value(title),
+            (_, Some(title)) => self.title.append_value(string_value(&title.raw)),
+            _ => self.title.append_value(format!("Document {id}")),
+        }
+        self.note_columns(id, record, text_field, &taken);
+        let constant = |column| if let Some(Constant::Text(day)) = mapping.constant(column) { of_iso(day) } else { None };
+        let moment = |column| constant(column).or_else(|| field(column).and_then(|f| of_value(f.kind, &f.raw)));
+        let [made, changed] = self.dates.append(record, mapping, [moment(Column::CreatedAt), moment(Column::UpdatedAt)]);
+        for (name, column, day) in [("created_at", Column::CreatedAt, &made), ("updated_at", Column::UpdatedAt, &changed)] {
+            // A day that was read out of a field, which stays where it is.
+            if day.is_some() && field(column).is_none() && mapping.constant(column).is_none() {
+                self.pairs.note_column(name, None);
+            }
         }
         for (builder, (_, column)) in self.texts.iter_mut().zip(TEXTS) {
-            builder.append_option(field(column).map(|f| string_value(&f.raw)));
+            match (mapping.constant(column), column) {
+                (Some(Constant::Text(text)), _) => builder.append_value(text),
+                (_, Column::CreatedAt) => builder.append_option(made.as_deref()),
+                (_, Column::UpdatedAt) => builder.append_option(changed.as_deref()),
+                _ => builder.append_option(field(column).map(|f| string_value(&f.raw))),
+            }
         }
-        self.position.append_option(field(Column::Position).and_then(|f| f.raw.parse::<i32>().ok()));
-        append_list(&mut self.tags, field(Column::Tags).and_then(|f| strings(&f.raw)));
-        append_list(&mut self.contributors, field(Column::Contributors).and_then(|f| strings(&f.raw)));
+        self.position.append_option(match mapping.constant(Column::Position) {
+            Some(Constant::Position(number)) => Some(*number),
+            _ => field(Column::Position).and_then(|f| f.raw.parse::<i32>().ok()),
+        });
+        for (builder, column) in [(&mut self.tags, Column::Tags), (&mut self.contributors, Column::Contributors)] {
+            let list = match mapping.constant(column) {
+                Some(Constant::Texts(texts)) => Some(texts.clone()),
+                _ => field(column).and_then(|f| strings(&f.raw)),
+            };
+            append_list(builder, list);
+        }
+    }
+
+    /// Says of each column what cannot be told from its name: which field it holds.
+    fn note_columns(&mut self, id: &str, record: &Record<'_>, text: Option<usize>, taken: &[Option<usize>; Column::ALL.len()]) {
+        if let Some(index) = text {
+            self.pairs.note_column("text_content", Some(&record.fields[index].key));
+        }
+        for (name, column) in Column::ALL {
+            if self.mapping.constant(column).is_some() {
+                self.pairs.note_column(name, None);
+            }
+            let Some(field) = taken[column as usize].map(|index| &record.fields[index]) else { continue };
+            // Without a title, a record gets one that looks like this.
+            let made = || column == Column::Title && string_value(&field.raw).strip_prefix("Document ") == Some(id);
+            if field.key != name || made() {
+                self.pairs.note_column(name, Some(&field.key));
+            }
+        }
     }
 
     /// The batch, in the order of [`schema`].
@@ -181,11 +277,10 @@ impl<'m> FrameBuilder<'m> {
     /// # Errors
     /// A column that does not fit the schema: a defect of this program, not of the data.
     pub fn finish(mut self) -> Result<RecordBatch, ArrowError> {
-        let rows = self.rows;
+        let rows = self.rows();
         let same = |text: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows))) };
         let none = || -> ArrayRef { Arc::new(StringArray::new_null(rows)) };
         let collection = &self.membership.collection;
-        let header = collection.header_uuid().to_string();
         let mut texts: Vec<ArrayRef> = self.texts.iter_mut().map(|b| Arc::new(b.finish()) as ArrayRef).collect();
         let mut take = |column: Column| -> ArrayRef {
             let at = TEXTS.iter().position(|(_, c)| *c == column).unwrap_or_default();
@@ -204,7 +299,7 @@ impl<'m> FrameBuilder<'m> {
             none(),
             none(),
             same(&collection.name),
-            same(&header),
+            same(&self.header.0),
             same("uuid"),
             Arc::new(self.position.finish()),
             take(Column::Author),
@@ -216,7 +311,7 @@ impl<'m> FrameBuilder<'m> {
             take(Column::SourceFile),
             same(&collection.source),
             take(Column::SourceUrl),
-            relationships(self.membership, &header, rows)?,
+            self.relations.finish()?,
             self.pairs.finish(),
             same("document"),
             none(),
@@ -224,12 +319,44 @@ impl<'m> FrameBuilder<'m> {
             Arc::new(self.ids.finish()),
             Arc::new(self.payloads.finish()),
             Arc::new(self.rest.finish()),
+            Arc::new(self.rows_spaces.iter().map(|n| Some(self.spaces.get(*n).namespace()).filter(|name| !name.is_empty())).collect::<StringArray>()),
         ];
+        columns.extend(self.dates.finish());
+        columns.extend(self.promoted.finish()?);
         for builder in self.others {
             columns.push(builder.finish()?);
         }
         RecordBatch::try_new(schema(self.layout), columns)
     }
+}
+
+/// Fields without a place of their own, as one object; with them, the text outside of the payload where it is joined with others.
+fn rest(record: &Record<'_>, mapping: &Mapping) -> Option<String> {
+    let mut out = record.rest.clone();
+    let own = mapping.joined().and_then(|j| j.own.as_ref()).zip(record.text.as_ref());
+    if let Some((name, text)) = own {
+        push_key(&mut out, name);
+        push_string(&mut out, text);
+    }
+    (!out.is_empty()).then(|| format!("{{{out}}}"))
+}
+
+/// Appends `"key":` to the inside of an object.
+fn push_key(object: &mut String, key: &str) {
+    if !object.is_empty() {
+        object.push(',');
+    }
+    push_string(object, key);
+    object.push(':');
+}
+
+/// The strings among the joined fields that are there and not empty, with the separator between them.
+fn join(joined: &Joined, record: &Record<'_>) -> String {
+    let part = |name: &String| match &record.text {
+        Some(text) if joined.own.as_ref() == Some(name) => Some(Cow::Borrowed(text.as_ref())),
+        _ => record.fields.iter().find(|f| f.kind == Kind::String && f.key == name.as_str()).map(|f| string_value(&f.raw)),
+    };
+    joined.fields.iter().filter_map(part).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(&joined.separator)
 }
 
 /// The strings of a JSON array of nothing but strings.
@@ -261,84 +388,4 @@ fn append_list(builder: &mut ListBuilder<StringBuilder>, values: Option<Vec<Stri
 pub fn fixed_list(dimension: usize, values: Vec<f32>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
     let item = Arc::new(Field::new("item", DataType::Float32, true));
     Ok(Arc::new(FixedSizeListArray::try_new(item, dimension_i32(dimension), Arc::new(Float32Array::from(values)), nulls)?))
-}
-
-/// One relationship to the header in each row.
-fn relationships(membership: &Membership, header: &str, rows: usize) -> Result<ArrayRef, ArrowError> {
-    let same = |text: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows))) };
-    let none = || -> ArrayRef { Arc::new(StringArray::new_null(rows)) };
-    let title = membership.collection.header_title();
-    let children = vec![same(membership.relationship), same(header), none(), none(), none(), same(&title), none()];
-    let items = StructArray::try_new(relationship_fields(), children, None)?;
-    let DataType::List(item) = list_of(relationship_fields()) else { unreachable!("list_of makes a list") };
-    Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_repeated_length(1, rows), Arc::new(items), None)?))
-}
-
-/// Builds the column of one vector beside the main one.
-#[derive(Debug)]
-struct OtherBuilder {
-    column: VectorColumn,
-    valid: Vec<bool>,
-    floats: Vec<f32>,
-    indices: Vec<u32>,
-    /// Ends of the inner lists (rows of multi-vectors, or sparse entries per row).
-    inner: Vec<i32>,
-    /// Ends of the outer lists of multi-vectors, in inner lists.
-    outer: Vec<i32>,
-}
-
-impl OtherBuilder {
-    fn new(column: &VectorColumn) -> Self {
-        Self { column: column.clone(), valid: vec![], floats: vec![], indices: vec![], inner: vec![0], outer: vec![0] }
-    }
-
-    fn append(&mut self, other: Option<&Other>, record: &Record<'_>) {
-        self.valid.push(other.is_some());
-        match (self.column.kind, other) {
-            (VectorKind::Dense(_), Some(Other::Dense(range))) => self.floats.extend_from_slice(&record.floats[range.clone()]),
-            (VectorKind::Dense(d), _) => self.floats.extend(std::iter::repeat_n(0.0, d)),
-            (VectorKind::Multi(_), other) => {
-                if let Some(Other::Multi(rows)) = other {
-                    for range in rows {
-                        self.floats.extend_from_slice(&record.floats[range.clone()]);
-                        self.inner.push(end(self.floats.len()));
-                    }
-                }
-                self.outer.push(end(self.inner.len() - 1));
-            }
-            (VectorKind::Sparse, other) => {
-                if let Some(Other::Sparse { indices, values }) = other {
-                    self.indices.extend_from_slice(&record.indices[indices.clone()]);
-                    self.floats.extend_from_slice(&record.floats[values.clone()]);
-                }
-                self.inner.push(end(self.floats.len()));
-            }
-        }
-    }
-
-    fn finish(self) -> Result<ArrayRef, ArrowError> {
-        let nulls = Some(NullBuffer::from(self.valid));
-        let offsets = |ends: Vec<i32>| OffsetBuffer::new(ScalarBuffer::from(ends));
-        let item = |data_type: DataType| Arc::new(Field::new("item", data_type, true));
-        match self.column.kind {
-            VectorKind::Dense(d) => fixed_list(d, self.floats, nulls),
-            VectorKind::Multi(_) => {
-                let rows = ListArray::try_new(item(DataType::Float32), offsets(self.inner), Arc::new(Float32Array::from(self.floats)), None)?;
-                let field = item(arrow_array::Array::data_type(&rows).clone());
-                Ok(Arc::new(ListArray::try_new(field, offsets(self.outer), Arc::new(rows), nulls)?))
-            }
-            VectorKind::Sparse => {
-                let ends = offsets(self.inner);
-                let indices = ListArray::try_new(item(DataType::UInt32), ends.clone(), Arc::new(UInt32Array::from(self.indices)), None)?;
-                let values = ListArray::try_new(item(DataType::Float32), ends, Arc::new(Float32Array::from(self.floats)), None)?;
-                let DataType::Struct(fields) = self.column.field().data_type().clone() else { unreachable!("sparse is a struct") };
-                Ok(Arc::new(StructArray::try_new(fields, vec![Arc::new(indices), Arc::new(values)], nulls)?))
-            }
-        }
-    }
-}
-
-fn end(length: usize) -> i32 {
-    // A chunk is far below 2 GiB, so a batch of it cannot reach this.
-    i32::try_from(length).unwrap_or(i32::MAX)
 }

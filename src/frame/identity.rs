@@ -10,7 +10,7 @@ fn namespace() -> Uuid {
 }
 
 /// A source collection as its members and its header show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Collection {
     /// The database: `pinecone`, `weaviate`, `qdrant`, `chroma`, `milvus`, or the name of the user's own format.
     pub source: String,
@@ -30,21 +30,45 @@ impl Collection {
     }
 
     /// The namespace uuid that [`Self::member_uuid`] hashes ids under.
-    fn space(&self) -> Uuid {
+    pub(super) fn space(&self) -> Uuid {
         let place = format!("{}\0{}\0{}", self.source, self.name, self.namespace);
         Uuid::new_v5(&namespace(), place.as_bytes())
     }
 
-    /// A function from id to uuid with the collection's part of the hash done once.
-    pub fn member_uuids(&self) -> impl Fn(&str) -> Uuid + Send + Sync + 'static {
-        let space = self.space();
-        move |id| Uuid::new_v5(&space, id.as_bytes())
+    /// The same collection, in this namespace.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), ..self.clone() }
     }
 
-    /// Uuid of the collection's header record. One header serves all namespaces of a collection.
+    /// Uuid of the namespace's own header record, which stands under the collection's.
+    #[must_use]
+    pub fn namespace_uuid(&self) -> Uuid {
+        Uuid::new_v5(&namespace(), format!("header\0{}\0{}\0{}", self.source, self.name, self.namespace).as_bytes())
+    }
+
+    /// What the namespace's header has as its collection: `NAME/NAMESPACE`.
+    #[must_use]
+    pub fn namespace_name(&self) -> String {
+        format!("{}/{}", self.name, self.namespace)
+    }
+
+    /// "Collection: NAME/NAMESPACE".
+    #[must_use]
+    pub fn namespace_title(&self) -> String {
+        format!("Collection: {}", self.namespace_name())
+    }
+
+    /// Uuid of the collection's header record.
     #[must_use]
     pub fn header_uuid(&self) -> Uuid {
         Uuid::new_v5(&namespace(), format!("header\0{}\0{}", self.source, self.name).as_bytes())
+    }
+
+    /// Source, name and namespace.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str, &str) {
+        (&self.source, &self.name, &self.namespace)
     }
 
     /// "Collection: NAME".
@@ -62,7 +86,6 @@ mod tests {
     fn a_uuid_depends_on_every_part_and_on_nothing_else() {
         let base = Collection { source: "qdrant".into(), name: "points".into(), namespace: String::new() };
         assert_eq!(base.member_uuid("7"), base.clone().member_uuid("7"));
-        assert_eq!(base.member_uuids()("7"), base.member_uuid("7"));
         let others = [
             Collection { source: "milvus".into(), ..base.clone() },
             Collection { name: "point".into(), ..base.clone() },
@@ -72,5 +95,8 @@ mod tests {
             assert_ne!(base.member_uuid("7"), other.member_uuid("7"));
         }
         assert_ne!(base.member_uuid("7"), base.member_uuid("07"));
+        let (a, b) = (base.within("a"), base.within("b"));
+        assert_eq!((a.header_uuid(), a.namespace_title().as_str()), (base.header_uuid(), "Collection: points/a"));
+        assert!(a.namespace_uuid() != b.namespace_uuid() && a.namespace_uuid() != a.header_uuid());
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use super::links::Links;
 use super::schema::Column;
 use crate::error::{Error, Result};
 use crate::formats::json::Kind;
@@ -18,16 +19,45 @@ pub enum Target {
     Custom(String),
 }
 
-/// The table, and the order in which text fields are tried.
+/// A value that every record gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Constant {
+    /// For a column of text.
+    Text(String),
+    /// For a column of lists.
+    Texts(Vec<String>),
+    /// For `position`.
+    Position(i32),
+    /// For `custom_metadata`: JSON text and its kind.
+    Json(String, Kind),
+}
+
+/// Fields that are joined to one text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The fields, in order.
+    pub fields: Vec<String>,
+    /// What stands between two of them.
+    pub separator: String,
+    /// Which of them is the text that records have outside of the payload.
+    pub own: Option<String>,
+}
+
+/// The table, the order in which text fields are tried, and what else the user wants done with fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
     fields: HashMap<String, Target>,
     text: Vec<String>,
+    joined: Option<Joined>,
+    dropped: Vec<String>,
+    columns: Vec<(Column, Constant)>,
+    pairs: Vec<(String, Constant)>,
+    links: Links,
 }
 
 /// Keys that this program writes into `custom_metadata` itself. A payload key of the same name, or one that starts with
 /// [`ESCAPE`], is written with [`ESCAPE`] in front, so that the pairs can be turned back into the payload.
-pub const RESERVED: [&str; 5] = ["source", "original_id", "namespace", "vector_type", "_types"];
+pub const RESERVED: [&str; 7] = ["source", "original_id", "namespace", "vector_type", "_types", "_columns", "_renamed"];
 /// See [`RESERVED`].
 pub const ESCAPE: &str = "payload:";
 
@@ -37,6 +67,11 @@ impl Default for Mapping {
         Self {
             fields: same.map(|(name, column)| ((*name).to_owned(), Target::Column(*column))).collect(),
             text: ["text", "content", "description", "document"].map(str::to_owned).to_vec(),
+            joined: None,
+            dropped: vec![],
+            columns: vec![],
+            pairs: vec![],
+            links: Links::default(),
         }
     }
 }
@@ -55,18 +90,105 @@ impl Mapping {
                 Target::Column(column)
             } else {
                 let names: Vec<_> = Column::ALL.iter().map(|(name, _)| *name).collect();
-                return Err(Error::new(format!("{origin}: [map] {field} = \"{}\" names no column that a field may go to", excerpt(target, 40)))
+                return Err(Error::new(format!("{origin}: [map] {} = \"{}\" names no column that a field may go to", excerpt(field, 40), excerpt(target, 40)))
                     .help(format!("use one of {}, or \"custom:<key>\"", names.join(", "))));
             };
-            if target == Target::Column(Column::TextContent) {
-                if !self.text.contains(field) {
-                    self.text.insert(0, field.clone());
-                }
-            } else {
-                self.fields.insert(field.clone(), target);
-            }
+            self.insert(field, target);
         }
         Ok(())
+    }
+
+    /// As [`Self::extend`], with targets that are known to be some.
+    pub fn add(&mut self, rows: &std::collections::BTreeMap<String, Target>) {
+        for (field, target) in rows {
+            self.insert(field, target.clone());
+        }
+    }
+
+    fn insert(&mut self, field: &str, target: Target) {
+        if target != Target::Column(Column::TextContent) {
+            self.fields.insert(field.to_owned(), target);
+        } else if !self.text.iter().any(|f| f == field) {
+            self.text.insert(0, field.to_owned());
+        }
+    }
+
+    /// Makes the text of several fields, instead of the first that is there.
+    pub fn join(&mut self, joined: Joined) {
+        self.text.clear();
+        self.joined = Some(joined);
+    }
+
+    /// Takes fields out of the payload.
+    pub fn drop(&mut self, fields: Vec<String>) {
+        self.dropped = fields;
+    }
+
+    /// Gives every record these values, by column and by key of `custom_metadata`.
+    pub fn set(&mut self, columns: &[(Column, Constant)], pairs: &[(String, Constant)]) {
+        self.columns = columns.to_vec();
+        self.pairs = pairs.to_vec();
+    }
+
+    /// Makes references of fields; they stay where they are, too.
+    pub fn refer(&mut self, links: Links) {
+        self.links = links;
+    }
+
+    /// What makes references of fields.
+    #[must_use]
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// The fields that are joined, if they are.
+    #[must_use]
+    pub fn joined(&self) -> Option<&Joined> {
+        self.joined.as_ref()
+    }
+
+    /// Whether a field of the payload is taken out.
+    #[must_use]
+    pub fn drops(&self, field: &str) -> bool {
+        self.dropped.iter().any(|d| d == field)
+    }
+
+    /// All fields that are taken out.
+    #[must_use]
+    pub fn dropped(&self) -> &[String] {
+        &self.dropped
+    }
+
+    /// The constant of a column.
+    #[must_use]
+    pub fn constant(&self, column: Column) -> Option<&Constant> {
+        self.columns.iter().find(|(c, _)| *c == column).map(|(_, value)| value)
+    }
+
+    /// The constants of `custom_metadata`.
+    #[must_use]
+    pub fn pairs(&self) -> &[(String, Constant)] {
+        &self.pairs
+    }
+
+    /// Whether a key of `custom_metadata` is one of ours in this mapping, so that a field of that name is written otherwise.
+    #[must_use]
+    pub fn is_ours(&self, key: &str) -> bool {
+        RESERVED.contains(&key) || key.starts_with(ESCAPE) || self.pairs.iter().any(|(k, _)| k == key)
+    }
+
+    /// Whether these may be the fields tried for the text.
+    ///
+    /// # Errors
+    /// The mapping joins fields, or drops one of these.
+    pub fn takes(&self, order: &[String]) -> Result<()> {
+        if self.joined.is_some() {
+            return Err(Error::new("--text-fields: the mapping joins fields to a text").help("use --text-fields or the mapping's text, not both"));
+        }
+        match order.iter().find(|field| self.drops(field)) {
+            Some(field) => Err(Error::new(format!("--text-fields {}: the mapping drops this field", excerpt(field, 40))).help("take it out of one of the two")),
+            None => Ok(()),
+        }
     }
 
     /// Replaces the order in which fields are tried for `text_content`.
@@ -100,8 +222,23 @@ impl Mapping {
                 Target::Custom(key) => Some(format!("{field} → custom {key}")),
             })
             .collect();
+        rows.extend(self.links.keys.iter().map(|link| format!("{} → reference to {}/{}", link.field, link.target.source, link.target.name)));
+        rows.extend(self.dropped.iter().map(|field| format!("{field} dropped")));
+        rows.extend(self.columns.iter().map(|(column, value)| format!("{} = {}", name(*column), value.shown())));
+        rows.extend(self.pairs.iter().map(|(key, value)| format!("custom {key} = {}", value.shown())));
         rows.sort();
         rows
+    }
+}
+
+impl Constant {
+    fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Texts(texts) => texts.join(", "),
+            Self::Position(number) => number.to_string(),
+            Self::Json(raw, _) => raw.clone(),
+        }
     }
 }
 

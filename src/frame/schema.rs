@@ -16,6 +16,12 @@ pub const SOURCE_PAYLOAD: &str = "x_source_payload";
 /// Top-level fields of the source record that are neither id, vector nor payload, as one JSON object.
 pub const SOURCE_FIELDS: &str = "x_source_fields";
 
+/// The namespace, tenant or partition; null where there is none, and in headers.
+pub const NAMESPACE: &str = "x_namespace";
+
+/// The key of a vector column's field metadata that holds the source's name of the vector.
+pub const VECTOR_NAME: &str = "vec2lance:name";
+
 fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
 }
@@ -80,7 +86,10 @@ pub fn schema(layout: &Layout) -> SchemaRef {
         text(ORIGINAL_ID),
         text(SOURCE_PAYLOAD),
         text(SOURCE_FIELDS),
+        text(NAMESPACE),
     ];
+    fields.extend(super::dates::fields());
+    fields.extend(layout.promoted.iter().map(super::promote::PromotedColumn::arrow));
     fields.extend(layout.others.iter().map(super::vectors::VectorColumn::field));
     Arc::new(Schema::new(fields))
 }
@@ -150,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_first_27_columns_are_contextframes() {
-        let schema = schema(&Layout { main: None, dimension: 3, others: vec![] });
+        let schema = schema(&Layout { main: None, dimension: 3, ..Layout::default() });
         assert_eq!(schema.field(26).name(), "raw_data");
         assert!(schema.fields().iter().skip(27).all(|f| f.name().starts_with("x_")));
         for (name, _) in Column::ALL {

@@ -1,10 +1,17 @@
 //! Reads single records of a dump again by their places: the originals of duplicates that are rejected after the fact.
 
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+
 use crate::dedupe::Entry;
 use crate::error::Result;
-use crate::formats::Chunk;
 use crate::formats::parquet::row_text;
-use crate::plan::{Plan, PlannedShard, ShardReader};
+use crate::formats::unpack::Unpack;
+use crate::formats::{Chunk, Decoder};
+use crate::frame::schema::ORIGINAL_ID;
+use crate::frame::vectors::Layout;
+use crate::plan::{Input, Plan, PlannedShard, ShardReader};
+use crate::source::chunk::{ChunkData, LineChunk};
 use crate::source::magic::Encoding;
 use crate::source::stream::Stream;
 
@@ -19,6 +26,10 @@ pub(super) fn originals(plan: &Plan, listed: &[(Entry, Entry)]) -> Result<Vec<Ve
         }
         if shard.shard.encoding == Encoding::Parquet {
             rows(plan, &input.records_keys, shard, of_shard(), &mut out)?;
+            continue;
+        }
+        if let Some(how) = input.unpacker(shard) {
+            unpacked(plan, &input.records_keys, shard, how.as_ref(), of_shard(), &mut out)?;
             continue;
         }
         let mut stream = Stream::open(&shard.shard, plan.budget.window_log)?;
@@ -48,6 +59,30 @@ pub(super) fn originals(plan: &Plan, listed: &[(Entry, Entry)]) -> Result<Vec<Ve
     Ok(out)
 }
 
+/// Records that are not one piece of the shard's text.
+fn unpacked(
+    plan: &Plan,
+    keys: &[String],
+    shard: &PlannedShard,
+    how: &dyn Unpack,
+    wanted: impl Iterator<Item = (usize, crate::reject::Place)>,
+    out: &mut [Vec<u8>],
+) -> Result<()> {
+    let mut wanted = wanted.peekable();
+    let mut reader = ShardReader::open(shard, keys, &plan.budget)?;
+    let mut before = 0;
+    while let (Some(chunk), true) = (reader.next_chunk()?, wanted.peek().is_some()) {
+        let records = how.unpack(&chunk, 0);
+        for (number, place) in records.places.iter().enumerate() {
+            while let Some((at, _)) = wanted.next_if(|(_, w)| w.record == before + place.record) {
+                out[at] = records.text(number).to_vec();
+            }
+        }
+        before += (records.places.len() + records.broken.len()) as u64;
+    }
+    Ok(())
+}
+
 fn rows(plan: &Plan, keys: &[String], shard: &PlannedShard, wanted: impl Iterator<Item = (usize, crate::reject::Place)>, out: &mut [Vec<u8>]) -> Result<()> {
     let mut wanted = wanted.peekable();
     let mut reader = ShardReader::open(shard, keys, &plan.budget)?;
@@ -58,4 +93,13 @@ fn rows(plan: &Plan, keys: &[String], shard: &PlannedShard, wanted: impl Iterato
         }
     }
     Ok(())
+}
+
+/// The id of a record given by its bytes, if it can be read.
+pub(super) fn id_of(input: &Input, shard: &PlannedShard, original: &[u8], layout: &Layout) -> Option<String> {
+    let data = ChunkData::Owned(original.to_vec());
+    let chunk = Chunk::Lines(LineChunk { offset: 0, data, newlines: 0, last: true, oversize: None });
+    let decoded = input.text_decoder(shard, 0).ok()?.decode(&chunk, layout).ok()?;
+    let ids = decoded.batch.as_ref()?.column_by_name(ORIGINAL_ID)?.as_string_opt::<i32>()?;
+    (ids.len() == 1).then(|| ids.value(0).to_owned())
 }

@@ -10,21 +10,27 @@ use super::ahead::Ahead;
 use crate::error::{Error, Result};
 use crate::formats::{Chunk, Decoded, Decoder};
 use crate::frame::vectors::Layout;
-use crate::plan::{Input, Plan, PlannedShard, ShardReader};
+use crate::plan::{Input, Plan, PlannedShard, Position, ShardReader};
 use crate::reject::{excerpt, printable};
 use crate::source::checksum::sha256;
 
 /// What the consumer gets, in order.
-pub(super) enum Item {
+pub(super) enum Item<T> {
     /// The shard with this number begins.
     Start(u32),
     /// A chunk that is being decoded.
-    Chunk { result: Receiver<(Chunk, std::result::Result<Decoded, ArrowError>)>, decoder: Arc<dyn Decoder>, permit: Permit, input: usize, bytes: u64 },
+    Chunk { result: Receiver<Answer<T>>, decoder: Arc<dyn Decoder>, permit: Permit, input: usize, bytes: u64 },
     /// The shard is read.
     End { input: usize, bytes: u64 },
     /// The run cannot go on.
     Failed(Error),
 }
+
+/// A chunk, what it says, and what was made of that; nothing was made of it if it holds vectors that nobody knew.
+pub(super) type Answer<T> = (Chunk, std::result::Result<Decoded, ArrowError>, Option<Result<T>>);
+
+/// What the pool does with a decoded chunk, beside decoding it.
+pub(crate) type Work<T> = Arc<dyn Fn(&mut Decoded) -> Result<T> + Send + Sync>;
 
 /// Bytes that may be under way.
 #[derive(Debug, Clone)]
@@ -87,68 +93,76 @@ const COST: u64 = 4;
 /// And each record about so many bytes for what every row has: uuid, links to its header, our own pairs of metadata.
 const ROW: u64 = 1500;
 
-pub(super) fn feed(plan: &Plan, pool: &rayon::ThreadPool, budget: &Budgeted, layout: &Arc<RwLock<Arc<Layout>>>, items: &SyncSender<Item>, stop: &AtomicBool) {
-    std::thread::scope(|scope| {
-        let mut ahead = Ahead::new(scope, plan, stop);
-        let mut index = 0u32;
-        while let Some((at, input, shard, chunks)) = ahead.next() {
-            match feed_shard((at, input), (index, shard), &chunks, pool, budget, layout, items, stop) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    // The consumer may be gone already; then it has an error of its own.
-                    let _ = items.send(Item::Failed(error));
-                    return;
-                }
-            }
-            index += 1;
-        }
-    });
+/// What all shards of a run are fed with.
+pub(super) struct Feeder<'a, T> {
+    pub(super) plan: &'a Plan,
+    pub(super) from: Position,
+    pub(super) pool: &'a rayon::ThreadPool,
+    pub(super) budget: &'a Budgeted,
+    pub(super) layout: &'a Arc<RwLock<Arc<Layout>>>,
+    pub(super) work: &'a Work<T>,
+    pub(super) stop: &'a AtomicBool,
 }
 
-/// Gives whether somebody is still listening.
-#[expect(clippy::too_many_arguments, reason = "one call; a struct for it would only be unpacked again")]
-fn feed_shard(
-    (at, input): (usize, &Input),
-    (index, shard): (u32, &PlannedShard),
-    chunks: &Receiver<Result<Chunk>>,
-    pool: &rayon::ThreadPool,
-    budget: &Budgeted,
-    layout: &Arc<RwLock<Arc<Layout>>>,
-    items: &SyncSender<Item>,
-    stop: &AtomicBool,
-) -> Result<bool> {
-    if items.send(Item::Start(index)).is_err() {
-        return Ok(false);
-    }
-    let decoder = input.decoder(shard, index)?;
-    let mut plain = 0;
-    for chunk in chunks {
-        let chunk = chunk?;
-        if stop.load(Ordering::Relaxed) {
-            return Ok(false);
-        }
-        let bytes = size(&chunk);
-        plain += bytes;
-        let Some(permit) = budget.acquire(cost(&chunk)) else { return Ok(false) };
-        let (sender, result) = sync_channel(1);
-        let (decoder_there, layout) = (Arc::clone(&decoder), Arc::clone(layout));
-        pool.spawn(move || {
-            let layout = layout.read().map_or_else(|e| Arc::clone(&e.into_inner()), |l| Arc::clone(&l));
-            let decoded = decoder_there.decode(&chunk, &layout);
-            // Nobody listens after an error; the result is of no use then.
-            let _ = sender.send((chunk, decoded));
+impl<T: Send + 'static> Feeder<'_, T> {
+    pub(super) fn feed(&self, items: &SyncSender<Item<T>>) {
+        std::thread::scope(|scope| {
+            let mut ahead = Ahead::new(scope, self.plan, self.from, self.stop);
+            while let Some((index, at, input, shard, chunks)) = ahead.next() {
+                match self.shard((at, input), (index, shard), &chunks, items) {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => {
+                        // The consumer may be gone already; then it has an error of its own.
+                        let _ = items.send(Item::Failed(error));
+                        return;
+                    }
+                }
+            }
         });
-        if items.send(Item::Chunk { result, decoder: Arc::clone(&decoder), permit, input: at, bytes }).is_err() {
+    }
+
+    /// Gives whether somebody is still listening.
+    fn shard(
+        &self,
+        (at, input): (usize, &Input),
+        (index, shard): (u32, &PlannedShard),
+        chunks: &Receiver<Result<Chunk>>,
+        items: &SyncSender<Item<T>>,
+    ) -> Result<bool> {
+        if items.send(Item::Start(index)).is_err() {
             return Ok(false);
         }
+        let decoder = input.decoder(shard, index)?;
+        let mut plain = 0;
+        for chunk in chunks {
+            let chunk = chunk?;
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let bytes = size(&chunk);
+            plain += bytes;
+            let Some(permit) = self.budget.acquire(cost(&chunk)) else { return Ok(false) };
+            let (sender, result) = sync_channel(1);
+            let (decoder_there, layout, work) = (Arc::clone(&decoder), Arc::clone(self.layout), Arc::clone(self.work));
+            self.pool.spawn(move || {
+                let layout = layout.read().map_or_else(|e| Arc::clone(&e.into_inner()), |l| Arc::clone(&l));
+                let mut decoded = decoder_there.decode(&chunk, &layout);
+                let made = decoded.as_mut().ok().filter(|d| d.unknown.is_empty()).map(|d| work(d));
+                // Nobody listens after an error; the result is of no use then.
+                let _ = sender.send((chunk, decoded, made));
+            });
+            if items.send(Item::Chunk { result, decoder: Arc::clone(&decoder), permit, input: at, bytes }).is_err() {
+                return Ok(false);
+            }
+        }
+        // The reader's thread ends without a word when it is asked to stop.
+        if self.stop.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let bytes = if shard.shard.size > 0 { shard.shard.size } else { plain };
+        Ok(items.send(Item::End { input: at, bytes }).is_ok())
     }
-    // The reader's thread ends without a word when it is asked to stop.
-    if stop.load(Ordering::Relaxed) {
-        return Ok(false);
-    }
-    let bytes = if shard.shard.size > 0 { shard.shard.size } else { plain };
-    Ok(items.send(Item::End { input: at, bytes }).is_ok())
 }
 
 /// Bytes that a chunk will hold until it is written.

@@ -1,50 +1,66 @@
 //! The second half of a run: duplicates, headers, commit, indices, and the rename that makes it all visible.
 
-use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::stage::{Staging, bytes_below};
+use super::update::Update;
 use super::{Outcome, Run};
 use crate::dataset::choose::Metric;
 use crate::dataset::commit::{Opened, commit};
-use crate::dataset::index::{Built, Order, build, usable};
+use crate::dataset::index::{Built, Order, bring_up, usable};
+use crate::dataset::version::seal;
 use crate::dataset::write::FragmentWriter;
 use crate::dedupe::{Duplicates, OnDuplicate};
 use crate::error::{Error, Result};
 use crate::frame::header::{Header, batch};
-use crate::frame::identity::Collection;
 use crate::frame::schema::{ORIGINAL_ID, schema};
+use crate::plan::Output;
 use crate::reject::{Code, Refusal, Reject, printable};
 use crate::report::count;
 
 impl Run<'_> {
     /// Every record was refused: nothing to write, and the rejects file says why.
-    pub(super) fn nothing(mut self) -> Result<Outcome> {
+    pub(super) fn nothing(&mut self) -> Result<Outcome> {
         self.check_rejects(true)?;
         self.expect_rows()?;
-        let rejects_file = self.rejects.finish(&input_paths(self.plan))?;
+        let rejects_file = self.finish_rejects()?;
         if self.counts.rejected == 0 {
             return Err(Error::new("no records: the input is empty").help("check that the export has run to its end"));
         }
         let findings = vec![format!("none of {} records could be converted; no dataset was written", self.counts.read)];
-        let layout = (*self.layout()).clone();
-        Ok(Outcome {
-            counts: self.counts,
-            layout,
-            built: None,
-            seconds: self.seconds,
-            version: None,
-            output_bytes: 0,
-            findings,
-            rejects_file,
-            duplicates_file: false,
-            index_error: None,
-        })
+        let mut outcome = self.outcome(findings);
+        outcome.rejects_file = rejects_file;
+        Ok(outcome)
     }
 
-    pub(super) fn finish(mut self, staging: Staging, stop: &AtomicBool) -> Result<Outcome> {
+    /// The outcome of a run that wrote no dataset.
+    fn outcome(&mut self, findings: Vec<String>) -> Outcome {
+        Outcome {
+            counts: self.counts.clone(),
+            layout: (*self.layout()).clone(),
+            links: vec![],
+            built: None,
+            seconds: std::mem::take(&mut self.seconds),
+            version: None,
+            tag: None,
+            update: None,
+            resumed: self.resumed,
+            members: vec![],
+            meeting: None,
+            rejects: self.rejects.path().to_owned(),
+            notes: vec![],
+            output_bytes: 0,
+            findings,
+            rejects_file: false,
+            duplicates_file: false,
+            index_error: None,
+        }
+    }
+
+    pub(super) fn finish(&mut self, staging: &mut Staging, stop: &AtomicBool, report: &dyn Fn(&Outcome) -> String) -> Result<Outcome> {
         self.expect_rows()?;
         self.check_promises()?;
         let begin = Instant::now();
@@ -56,26 +72,40 @@ impl Run<'_> {
         if rule == OnDuplicate::Reject {
             self.counts.rejected += lost;
             if lost > 0 {
-                *self.counts.by_code.entry(Code::DuplicateId.name()).or_default() += lost;
+                *self.counts.by_code.entry(Code::DuplicateId.name().to_owned()).or_default() += lost;
             }
         } else {
             self.counts.deduplicated = lost;
         }
         self.counts.written = self.accepted - lost;
-        let layout = self.layout();
-        let headers = self.headers(&duplicates);
-        self.counts.headers = headers.len() as u64;
-
-        let mut fragments = self.write_headers(&headers)?;
-        let header_rows = headers.len() as u64;
-        fragments.append(&mut self.written);
-        let rows: u64 = fragments.iter().map(crate::dataset::write::Written::rows).sum();
-        if rows != self.accepted + header_rows {
-            return Err(Error::new(format!("{rows} rows were written, expected {}; this is a defect: please report it", self.accepted + header_rows)));
+        if self.update.as_ref().is_some_and(Update::is_empty) {
+            return self.unchanged(&duplicates, rule);
         }
-        let mut opened = commit(self.engine, &self.output.staging, &self.output.compression.mark(&schema(&layout)), fragments)?;
+        let layout = self.layout();
+        let members = self.members(&duplicates.by_space);
+        let headers = self.headers(&members);
+        self.counts.headers = headers.len() as u64;
+        let header_rows = headers.len() as u64;
+        let mut fragments = self.write_headers(&headers)?;
+        fragments.extend(self.written.iter().cloned());
+        let rows: u64 = fragments.iter().map(crate::dataset::write::Written::rows).sum();
+        if rows != self.kept + header_rows {
+            return Err(Error::new(format!("{rows} rows were written, expected {}; this is a defect: please report it", self.kept + header_rows)));
+        }
+        let marked = self.output.compression.mark(&schema(&layout));
+        let fresh = self.update.is_none();
+        let (mut opened, wanted_rows) = match &self.update {
+            Some(update) => update.commit(self.engine, self.output, &layout, fragments, header_rows)?,
+            None => (commit(self.engine, &self.output.staging, &marked, fragments)?, self.counts.written + header_rows),
+        };
         if lost > 0 {
-            self.settle_duplicates(&mut opened, &duplicates, header_rows, rule)?;
+            let rows: Vec<u64> = duplicates.listed.iter().map(|(loser, _)| loser.row + header_rows).collect();
+            let ids = if fresh { Some(opened.texts(self.engine, ORIGINAL_ID, &rows)?) } else { None };
+            self.settle_duplicates(&duplicates, rule, ids.as_deref())?;
+            if fresh {
+                let shifted = duplicates.rows.iter().map(|row| row + header_rows).collect();
+                opened.delete(self.engine, &shifted)?;
+            }
         }
         self.check_rejects(true)?;
         self.seconds.push(("commit", begin.elapsed().as_secs_f64()));
@@ -85,12 +115,21 @@ impl Run<'_> {
 
         let begin = Instant::now();
         self.progress.stage("building the indices");
-        let order = Order { kind: self.plan.index, wishes: self.plan.wishes, metric: self.plan.metric, memory: self.plan.budget.memory };
-        let (built, index_error) = match build(self.engine, &mut opened, &order) {
-            Ok(built) => (Some(built), None),
+        let order = Order {
+            kind: self.plan.index,
+            wishes: self.plan.wishes,
+            metric: self.plan.metric,
+            memory: self.plan.budget.memory,
+            named: self.plan.named_indices,
+        };
+        let changed = self.update.as_ref().map(|u| (u.changes().added + u.changes().changed, wanted_rows));
+        let (built, index_error) = match bring_up(self.engine, &mut opened, &order, changed) {
+            Ok(built) => (built, None),
             Err(error) => {
-                // None of them was committed, and on a full disk their remains are the last thing wanted.
-                super::stage::clean(&self.output.staging.join("_indices"));
+                if fresh {
+                    // None of them was committed, and on a full disk their remains are the last thing wanted.
+                    super::stage::clean(&self.output.staging.join("_indices"));
+                }
                 (None, Some(error))
             }
         };
@@ -98,32 +137,101 @@ impl Run<'_> {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::interrupted());
         }
-        self.check_rows(&opened, built.as_ref(), header_rows, lost > 0)?;
-        if lost > 0 {
+        self.check_rows(&opened, built.as_ref(), wanted_rows, lost > 0)?;
+        let links = self.links(&opened)?;
+        if lost > 0 && fresh {
             opened.clean(self.engine)?;
         }
+        let everywhere = self.update.as_ref().map_or(&members, Update::members);
+        let meeting = if everywhere.iter().filter(|(_, n)| *n > 0).count() > 1 {
+            self.progress.stage("looking for ids that meet");
+            Some(super::meeting::meeting(self.engine, &opened, &self.output.staging, self.plan.budget.memory)?)
+        } else {
+            None
+        };
+        let base = self.update.as_ref().map_or(0, Update::base);
+        let (opened, tag) = seal(self.engine, &self.output.staging, opened, base, &self.output.recorded.pairs(self.plan), &self.output.tag)?;
 
         let begin = Instant::now();
         self.progress.stage("flushing to the disk");
         let version = opened.version();
         drop(opened);
-        let rejects_file = self.rejects.finish(&input_paths(self.plan))?;
-        let duplicates_file = self.duplicates.finish(&input_paths(self.plan))?;
-        staging.publish(self.output)?;
-        self.seconds.push(("publish", begin.elapsed().as_secs_f64()));
-        let findings = self.findings(rule);
-        Ok(Outcome {
-            output_bytes: bytes_below(&self.output.dataset),
-            counts: self.counts,
-            layout: (*layout).clone(),
-            built,
-            seconds: self.seconds,
+        super::components::keep(self.plan, &self.output.staging)?;
+        staging.sync()?;
+        self.seconds.push(("flush", begin.elapsed().as_secs_f64()));
+        let mut findings = self.findings(rule);
+        let mut notes = Vec::new();
+        findings.extend(crate::links::finding(&links));
+        if let Some(update) = &self.update {
+            findings.extend(update.findings());
+            notes.extend(update.notes());
+        }
+        let outcome = Outcome {
             version: Some(version),
-            findings,
-            rejects_file,
-            duplicates_file,
+            tag: Some(tag),
+            links,
+            built,
+            update: self.update.as_ref().map(Update::changes),
+            notes,
+            members,
+            meeting,
+            rejects_file: self.rejects.flush()? > 0,
+            duplicates_file: self.duplicates.flush()? > 0,
+            output_bytes: bytes_below(&self.output.staging),
             index_error,
-        })
+            ..self.outcome(findings)
+        };
+        let text = report(&outcome);
+        self.journal.wait()?;
+        self.journal.ready(&text)?;
+        self.finish_rejects()?;
+        self.duplicates.finish(&input_paths(self.plan))?;
+        staging.publish(self.output)?;
+        super::components::publish(self.output)?;
+        write_report(self.output, &text).map_err(|e| {
+            let shown = printable(&self.output.dataset.display().to_string());
+            Error::new(format!("all rows are in {shown}, but its report could not be written: {e}"))
+        })?;
+        Ok(outcome)
+    }
+
+    /// The second pass: whether the target of every reference is in the dataset.
+    fn links(&mut self, opened: &Opened) -> Result<Vec<crate::links::Linked>> {
+        let asked = self.plan.inputs.iter().any(|i| !i.mapping.links().keys.is_empty());
+        if self.counts.unseen.references.is_empty() && !(asked && self.update.is_some()) {
+            return Ok(vec![]);
+        }
+        let begin = Instant::now();
+        self.progress.stage("checking references");
+        let found = crate::links::check(opened, self.engine, &self.plan.targets, &self.output.staging, self.plan.budget.memory)?;
+        self.seconds.push(("references", begin.elapsed().as_secs_f64()));
+        Ok(found)
+    }
+
+    /// The dataset has everything already, as it is in the dump.
+    fn unchanged(&mut self, duplicates: &Duplicates, rule: OnDuplicate) -> Result<Outcome> {
+        if !duplicates.rows.is_empty() {
+            self.settle_duplicates(duplicates, rule, None)?;
+        }
+        self.check_rejects(true)?;
+        let rejects_file = self.finish_rejects()?;
+        let duplicates_file = self.duplicates.finish(&input_paths(self.plan))?;
+        let mut findings = self.findings(rule);
+        let update = self.update.as_ref();
+        findings.extend(update.map(Update::findings).unwrap_or_default());
+        let mut notes = update.map(Update::notes).unwrap_or_default();
+        notes.push("nothing has changed: the dataset and its version stay as they are".to_owned());
+        let (update, version) = (update.map(Update::changes), update.map(Update::base));
+        let output_bytes = bytes_below(&self.output.dataset);
+        Ok(Outcome { version, update, notes, output_bytes, rejects_file, duplicates_file, ..self.outcome(findings) })
+    }
+
+    fn finish_rejects(&mut self) -> Result<bool> {
+        let there = self.rejects.finish(&input_paths(self.plan))?;
+        if let Some(path) = &self.output.errors_json {
+            crate::reject::write_errors_json(there.then(|| self.rejects.path()), path)?;
+        }
+        Ok(there)
     }
 
     fn expect_rows(&self) -> Result<()> {
@@ -152,7 +260,8 @@ impl Run<'_> {
     }
 
     /// What was promised is in the dataset: `read = written + rejected + deduplicated`, and the rows are there.
-    fn check_rows(&mut self, opened: &Opened, built: Option<&Built>, header_rows: u64, deleted: bool) -> Result<()> {
+    fn check_rows(&mut self, opened: &Opened, built: Option<&Built>, wanted: u64, deleted: bool) -> Result<()> {
+        let fresh = self.update.is_none();
         let counts = &mut self.counts;
         let defect = |what: String| Err(Error::new(format!("{what}; this is a defect: please report it")));
         if counts.read != counts.written + counts.rejected + counts.deduplicated {
@@ -162,8 +271,11 @@ impl Run<'_> {
             ));
         }
         let rows = opened.rows(self.engine)?;
-        if rows != counts.written + header_rows {
-            return defect(format!("the dataset has {rows} rows, expected {} records and {header_rows} headers", counts.written));
+        if rows != wanted {
+            return defect(format!("the dataset has {rows} rows, expected {wanted}, headers counted"));
+        }
+        if !fresh {
+            return Ok(());
         }
         let surveyed = built.filter(|b| b.surveyed).map(|b| (b.usable, b.zero));
         let (usable, zero) = match surveyed {
@@ -181,64 +293,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// One header per collection, in the order of the inputs.
-    fn headers(&self, duplicates: &Duplicates) -> Vec<Header> {
-        let now = migrated();
-        let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
-        let mut shard = 0u32;
-        for (at, input) in self.plan.inputs.iter().enumerate() {
-            for _ in &input.shards {
-                *counts.entry(at).or_default() += duplicates.by_shard.get(&shard).copied().unwrap_or(0);
-                shard += 1;
-            }
-        }
-        let mut headers: Vec<Header> = Vec::new();
-        for (at, input) in self.plan.inputs.iter().enumerate() {
-            let count = self.accepted_of(at) - counts.get(&at).copied().unwrap_or(0);
-            let mut namespaces: Vec<&str> = input.shards.iter().map(|s| s.membership.collection.namespace.as_str()).filter(|n| !n.is_empty()).collect();
-            namespaces.sort_unstable();
-            namespaces.dedup();
-            let known = headers.iter_mut().find(|h| h.collection.source == input.collection.source && h.collection.name == input.collection.name);
-            if let Some(header) = known {
-                header.count += count;
-                add_namespaces(&mut header.facts, &namespaces);
-                continue;
-            }
-            let mut facts = vec![("metric".to_owned(), self.plan.metric.name().to_owned()), ("vectors".to_owned(), self.vectors_text())];
-            if let Some(schema) = &input.schema {
-                facts.push(("schema".to_owned(), schema.clone()));
-            }
-            facts.extend(input.facts.iter().cloned());
-            add_namespaces(&mut facts, &namespaces);
-            let collection = Collection { namespace: String::new(), ..input.collection.clone() };
-            headers.push(Header { collection, count, facts, migrated: now.clone() });
-        }
-        headers
-    }
-
-    /// Records of an input that were accepted, duplicates included.
-    fn accepted_of(&self, input: usize) -> u64 {
-        self.accepted_per_input.get(input).copied().unwrap_or(0)
-    }
-
-    /// Every vector with its column, as JSON.
-    fn vectors_text(&self) -> String {
-        let layout = self.layout();
-        let mut all = vec![serde_json::json!({
-            "name": layout.main.as_deref().unwrap_or("default"), "column": "vector", "kind": "dense", "dimension": layout.dimension,
-        })];
-        all.extend(layout.others.iter().map(|v| {
-            use crate::frame::vectors::VectorKind::{Dense, Multi, Sparse};
-            let (kind, dimension) = match v.kind {
-                Dense(d) => ("dense", Some(d)),
-                Multi(d) => ("multi", Some(d)),
-                Sparse => ("sparse", None),
-            };
-            serde_json::json!({"name": v.name, "column": v.column, "kind": kind, "dimension": dimension})
-        }));
-        serde_json::Value::from(all).to_string()
-    }
-
     fn write_headers(&self, headers: &[Header]) -> Result<Vec<crate::dataset::write::Written>> {
         let uri = crate::dataset::uri(&self.output.staging)?;
         let mut writer = FragmentWriter::new(Arc::clone(self.engine), &uri, 16 << 20, self.output.compression);
@@ -247,37 +301,40 @@ impl Run<'_> {
         writer.finish()
     }
 
-    /// Lists the losers and deletes their rows.
-    fn settle_duplicates(&mut self, opened: &mut Opened, duplicates: &Duplicates, header_rows: u64, rule: OnDuplicate) -> Result<()> {
+    /// Lists the losers. Their ids are in the dataset, unless it took only some of the rows.
+    fn settle_duplicates(&mut self, duplicates: &Duplicates, rule: OnDuplicate, ids: Option<&[Option<String>]>) -> Result<()> {
         let names: Vec<String> = self.plan.shards().map(|(_, s)| s.shard.name.clone()).collect();
         let name = |shard: u32| names.get(shard as usize).map_or("?", String::as_str);
-        let rows: Vec<u64> = duplicates.listed.iter().map(|(loser, _)| loser.row + header_rows).collect();
-        let ids = opened.texts(self.engine, ORIGINAL_ID, &rows)?;
-        let listed = duplicates.listed.iter().zip(ids);
-        if rule == OnDuplicate::Reject {
-            let originals = super::again::originals(self.plan, &duplicates.listed)?;
-            for (((loser, winner), id), original) in listed.zip(originals) {
+        let reject = rule == OnDuplicate::Reject;
+        let originals = if reject || ids.is_none() { super::again::originals(self.plan, &duplicates.listed)? } else { vec![] };
+        let layout = self.layout();
+        for (at, (loser, winner)) in duplicates.listed.iter().enumerate() {
+            let Some((input, shard)) = self.plan.shards().nth(loser.place.shard as usize) else { continue };
+            let original = originals.get(at);
+            let id = match ids {
+                Some(ids) => ids.get(at).cloned().flatten(),
+                None => original.and_then(|text| super::again::id_of(input, shard, text, &layout)),
+            };
+            if reject {
                 let reason = format!("the id was met before, at {}", crate::reject::place_text(&winner.place, name(winner.place.shard)));
-                let reject = Reject { place: loser.place, id, refusal: Refusal::new(Code::DuplicateId, reason), original };
+                let original = original.cloned().unwrap_or_default();
+                let reject = Reject { place: loser.place, id, namespace: None, refusal: Refusal::new(Code::DuplicateId, reason), original };
                 if self.counts.examples.len() < super::EXAMPLES {
                     self.counts.examples.push(reject.message(name(loser.place.shard)));
                 }
-                self.rejects.line(&reject.to_json(name(loser.place.shard)))?;
-            }
-        } else {
-            let place = |p: &crate::reject::Place| serde_json::json!({"shard": name(p.shard), "line": p.line, "byte": p.byte, "record": p.record});
-            for ((loser, winner), id) in listed {
+                self.rejects.line(&reject.to_json(name(loser.place.shard), shard.membership.collection.parts(), &input.spec.name))?;
+            } else {
+                let place = |p: &crate::reject::Place| serde_json::json!({"shard": name(p.shard), "line": p.line, "byte": p.byte, "record": p.record});
                 let line = serde_json::json!({"id": id, "dropped": place(&loser.place), "kept": place(&winner.place)});
                 self.duplicates.line(&line.to_string())?;
             }
         }
-        let shifted = duplicates.rows.iter().map(|row| row + header_rows).collect();
-        opened.delete(self.engine, &shifted)
+        Ok(())
     }
 
     fn findings(&self, rule: OnDuplicate) -> Vec<String> {
         let counts = &self.counts;
-        let mut findings = Vec::new();
+        let mut findings = crate::frame::promote::findings(&self.layout(), &counts.unfit);
         if counts.rejected > 0 {
             findings.push(format!("{} of {} records were rejected", count(counts.rejected), count(counts.read)));
         }
@@ -285,7 +342,22 @@ impl Run<'_> {
             let kept = if rule == OnDuplicate::Last { "last" } else { "first" };
             findings.push(format!("{} records share an id with another one; the {kept} of each was kept, --on-duplicate decides", count(counts.deduplicated)));
         }
+        for (input, read) in self.plan.inputs.iter().zip(&counts.per_input) {
+            findings.extend(input.missing(*read));
+        }
+        for (input, end) in &counts.pages {
+            if let (Some(next), Some(input)) = (end.open(), self.plan.inputs.get(*input)) {
+                let at = input.spec.page.as_ref().and_then(|p| p.next.as_deref()).unwrap_or("/next").trim_start_matches('/').replace('/', ".");
+                findings.push(format!("{}: the last page says {at} = {}: the source was not read to its end", printable(&input.dump), printable(next)));
+            }
+        }
         findings
+    }
+
+    /// What a wider type loses in the column `vector`.
+    pub(super) fn rounded_note(counts: &super::Counts) -> Option<String> {
+        let n = counts.rounded_vectors;
+        (n > 0).then(|| format!("{} main vectors have float64 values that are no float32; each was rounded to the nearest", count(n)))
     }
 
     /// A warning that is no finding: the data are kept as they are.
@@ -295,25 +367,52 @@ impl Run<'_> {
     }
 }
 
-fn add_namespaces(facts: &mut Vec<(String, String)>, namespaces: &[&str]) {
-    if namespaces.is_empty() {
-        return;
-    }
-    let old = facts.iter().position(|(k, _)| k == "namespaces");
-    let mut all: Vec<String> = old.map(|at| facts.remove(at).1).and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
-    all.extend(namespaces.iter().map(|n| (*n).to_owned()));
-    all.sort();
-    all.dedup();
-    facts.push(("namespaces".to_owned(), serde_json::Value::from(all).to_string()));
-}
-
 /// Files that this run has read.
-fn input_paths(plan: &crate::plan::Plan) -> Vec<&std::path::Path> {
+pub(super) fn input_paths(plan: &crate::plan::Plan) -> Vec<&Path> {
     plan.shards().map(|(_, s)| s.shard.path.as_path()).collect()
 }
 
+/// The rejects file of this run; another one than usual where that is read by it.
+pub(super) fn rejects_path(plan: &crate::plan::Plan, output: &Output) -> PathBuf {
+    let inputs: Vec<PathBuf> = input_paths(plan).into_iter().filter_map(|p| p.canonicalize().ok()).collect();
+    let read = |path: &Path| path.canonicalize().is_ok_and(|p| inputs.contains(&p));
+    let numbered = |n: u32| output.rejects.with_extension(format!("{n}.jsonl"));
+    if read(&output.rejects) { (2..10_000).map(numbered).find(|path| !read(path)).unwrap_or_else(|| output.rejects.clone()) } else { output.rejects.clone() }
+}
+
 /// Now, as RFC 3339; `SOURCE_DATE_EPOCH` (seconds since 1970) makes a run repeatable to the byte.
-fn migrated() -> String {
+pub(super) fn now() -> String {
     let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|t| t.parse().ok()).and_then(|s| chrono::DateTime::from_timestamp(s, 0));
     given.unwrap_or_else(chrono::Utc::now).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// The report appears whole.
+fn write_report(output: &Output, text: &str) -> Result<()> {
+    let partial = crate::plan::unfinished(&output.report);
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, &output.report));
+    written.map_err(|e| {
+        super::stage::clean(&partial);
+        Error::io("write", &output.report, &e)
+    })
+}
+
+/// Does what a run that died at its very end had left to do: names for the rejects, the dataset and the report.
+pub(super) fn publish_ready(mut staging: Staging, output: &Output, text: &str) -> Result<()> {
+    let report: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let rejects = report.get("rejects_file").and_then(serde_json::Value::as_str).map_or_else(|| output.rejects.clone(), PathBuf::from);
+    for path in [&rejects, &output.duplicates] {
+        let partial = crate::plan::unfinished(path);
+        if partial.is_file() {
+            std::fs::rename(&partial, path).map_err(|e| Error::io("rename", &partial, &e))?;
+        }
+    }
+    if staging.found() {
+        staging.publish(output)?;
+    } else {
+        staging.discard();
+        Staging::settled(output)?;
+    }
+    super::components::publish(output)?;
+    write_report(output, text)?;
+    staging.end(output)
 }

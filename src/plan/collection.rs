@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::source::find::{Shard, is_stdin};
+use crate::source::magic::Encoding;
 
 /// Endings that are no part of a name.
-const ENDINGS: [&str; 8] = ["zst", "gz", "jsonl", "ndjson", "json", "parquet", "zstd", "gzip"];
+const ENDINGS: [&str; 11] = ["lance", "zst", "gz", "csv", "tsv", "jsonl", "ndjson", "json", "parquet", "zstd", "gzip"];
 
 /// The name that all shards of a folder share, else the folder's own; a file's name without endings and without the number of a shard (`points-003.jsonl.zst` → `points`),
 /// so that shards given one by one are one collection.
@@ -17,7 +18,13 @@ pub(super) fn name_of(dump: &Path, shards: &[Shard]) -> String {
     let base = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     if dump.is_dir() {
         // The same shards given as a folder or one by one must be the same collection, or their records would get other uuids.
-        let mut stems: Vec<String> = shards.iter().map(|s| stem(&base(&s.path))).collect();
+        let own = |shard: &Shard| match shard.encoding {
+            // Their path is that of a file inside.
+            Encoding::Arrays => shard.path.parent().map(base).unwrap_or_default(),
+            Encoding::Table => base(&absolute),
+            _ => base(&shard.path),
+        };
+        let mut stems: Vec<String> = shards.iter().map(|s| stem(&own(s))).collect();
         stems.dedup();
         return match stems.as_slice() {
             [one] if !one.is_empty() => one.clone(),

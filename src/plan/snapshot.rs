@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 use super::Draft;
 use crate::error::{Error, Result};
 use crate::formats::spec::Spec;
+use crate::frame::element::Element;
 use crate::frame::vectors::VectorKind;
 use crate::manifest::{FILE, FORMAT, Manifest, VERSION};
 use crate::reject::{excerpt, printable};
@@ -79,7 +80,7 @@ pub(super) fn drafts(dump: &Path, manifest: &Manifest, chosen: Option<&(Spec, St
     }
     let mut drafts = Vec::new();
     for entry in &manifest.collections {
-        let spec = match chosen {
+        let mut spec = match chosen {
             Some(chosen) => chosen.clone(),
             None => (Spec::built_in(entry.layout.as_deref().unwrap_or(&manifest.source))?, "the snapshot's manifest".to_owned()),
         };
@@ -105,16 +106,28 @@ pub(super) fn drafts(dump: &Path, manifest: &Manifest, chosen: Option<&(Spec, St
         for v in &entry.vectors {
             let dimension =
                 || v.dimension.filter(|d| *d > 0).ok_or_else(|| Error::new(format!("{FILE}: vector \"{}\" has no dimension", excerpt(&v.name, 40))));
+            let element = match &v.data_type {
+                None => Element::Float32,
+                Some(told) => Element::named(told).unwrap_or_else(|| {
+                    let (name, told) = (excerpt(&v.name, 40), excerpt(told, 20));
+                    notes.push(format!("vector \"{name}\" has values of the type {told}, which no column has; they are read as float32"));
+                    Element::Float32
+                }),
+            };
+            let name = if v.name.is_empty() { "default".to_owned() } else { v.name.clone() };
+            if element != Element::Float32 {
+                spec.0.types.insert(name.clone(), element);
+            }
             let kind = match v.kind.as_str() {
-                "dense" => VectorKind::Dense(dimension()?),
-                "multi" => VectorKind::Multi(dimension()?),
+                "dense" => VectorKind::Dense(dimension()?, element),
+                "multi" => VectorKind::Multi(dimension()?, element),
                 "sparse" => VectorKind::Sparse,
                 other => {
                     notes.push(format!("vector \"{}\" is of kind {}, which the records will show", excerpt(&v.name, 40), excerpt(other, 20)));
                     continue;
                 }
             };
-            vectors.push((if v.name.is_empty() { "default".to_owned() } else { v.name.clone() }, kind));
+            vectors.push((name, kind));
         }
         let mut facts = Vec::new();
         let mut fact = |key: &str, value: Option<String>| facts.extend(value.map(|v| (key.to_owned(), v)));
@@ -134,6 +147,8 @@ pub(super) fn drafts(dump: &Path, manifest: &Manifest, chosen: Option<&(Spec, St
             vectors,
             schema: entry.schema.as_ref().map(ToString::to_string),
             promised: Some(entry.count),
+            rejects: None,
+            ..Draft::default()
         });
     }
     if drafts.iter().all(|d| d.shards.is_empty()) {

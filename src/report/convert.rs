@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::resize::ResizeReport;
 use super::text::{Table, bytes, count, plural};
 use super::{IndexReport, peak_memory};
 use crate::pipeline::Outcome;
@@ -22,8 +23,19 @@ pub struct ConvertReport {
     pub dataset: Option<String>,
     /// Its version in Lance's own counting.
     pub dataset_version: Option<u64>,
+    /// The tag of that version.
+    pub tag: Option<String>,
+    /// What became of the dataset that was there; null for a new one.
+    #[serde(flatten)]
+    pub update: Option<crate::pipeline::Changes>,
+    /// Records taken over from an interrupted run; null if there was none.
+    pub resumed: Option<u64>,
     /// What was read.
     pub inputs: Vec<InputReport>,
+    /// Members of each collection and namespace of this run, as the dataset has them now.
+    pub collections: Vec<CollectionReport>,
+    /// Ids that stand in more than one collection or namespace of the dataset; their records stay apart. Null where it has only one.
+    pub ids_in_several: Option<u64>,
     /// Records met.
     pub read: u64,
     /// Records in the dataset.
@@ -36,16 +48,30 @@ pub struct ConvertReport {
     pub without_vector: u64,
     /// Records whose main vector is all zero.
     pub zero_vectors: u64,
+    /// Records whose main vector was rounded to float32.
+    pub rounded_vectors: u64,
     /// Header rows beside the records.
     pub headers: u64,
+    /// Fields that the mapping drops, each with the number of records that had it.
+    pub dropped: BTreeMap<String, u64>,
+    /// References by field, and those without a target.
+    pub links: Vec<crate::links::Linked>,
     /// Rejects by code.
-    pub rejects_by_code: BTreeMap<&'static str, u64>,
+    pub rejects_by_code: BTreeMap<String, u64>,
     /// The rejects file, if there are rejects.
     pub rejects_file: Option<String>,
     /// The list of duplicates, if there are some.
     pub duplicates_file: Option<String>,
     /// Columns of vectors.
     pub vectors: Vec<VectorReport>,
+    /// Payload fields with a typed column.
+    pub promoted: Vec<crate::frame::promote::PromotedColumn>,
+    /// By what the main vector was told.
+    pub main_vector_from: String,
+    /// Main vectors that have another number of values than in the dump.
+    pub resized: Vec<ResizeReport>,
+    /// The file of components, if there are some.
+    pub components_file: Option<String>,
     /// The metric.
     pub metric: &'static str,
     /// By what it was told.
@@ -82,6 +108,22 @@ pub struct ConvertReport {
     #[serde(skip)]
     stages: Vec<(&'static str, f64)>,
 }
+
+/// One collection or namespace.
+#[derive(Debug, Serialize)]
+pub struct CollectionReport {
+    /// The database.
+    pub source: String,
+    /// Collection, class or index.
+    pub collection: String,
+    /// Namespace, tenant or partition; empty where there is none.
+    pub namespace: String,
+    /// Its members.
+    pub members: u64,
+}
+
+/// Collections and namespaces that the text lists.
+const LISTED: usize = 20;
 
 /// One input.
 #[derive(Debug, Serialize)]
@@ -122,7 +164,7 @@ impl VectorReport {
         let main = Self {
             name: layout.main.clone().unwrap_or_else(|| "default".to_owned()),
             column: "vector".to_owned(),
-            kind: crate::frame::vectors::VectorKind::Dense(layout.dimension).describe(),
+            kind: crate::frame::vectors::VectorKind::Dense(layout.dimension, crate::frame::element::Element::Float32).describe(),
         };
         let others = layout.others.iter().map(|v| Self { name: v.name.clone(), column: v.column.clone(), kind: v.kind.describe() });
         std::iter::once(main).chain(others).collect()
@@ -138,11 +180,12 @@ impl VectorReport {
 /// The encodings of an input's shards, without repeats.
 #[must_use]
 pub(super) fn encodings(input: &crate::plan::Input) -> String {
+    use crate::source::magic::Encoding;
     let mut words: Vec<String> = Vec::new();
     for shard in &input.shards {
         let framing = shard.framing.name();
         let word = match shard.shard.encoding {
-            crate::source::magic::Encoding::Plain | crate::source::magic::Encoding::Parquet => framing.to_owned(),
+            Encoding::Plain | Encoding::Parquet | Encoding::Arrays | Encoding::Table => framing.to_owned(),
             packed => format!("{framing} in {}", packed.name()),
         };
         if !words.contains(&word) {
@@ -152,13 +195,27 @@ pub(super) fn encodings(input: &crate::plan::Input) -> String {
     words.join(", ")
 }
 
+impl CollectionReport {
+    fn of((place, members): &(crate::frame::identity::Collection, u64)) -> Self {
+        Self { source: place.source.clone(), collection: place.name.clone(), namespace: place.namespace.clone(), members: *members }
+    }
+
+    fn line(&self) -> String {
+        let namespace = if self.namespace.is_empty() { String::new() } else { format!(", namespace {}", printable(&self.namespace)) };
+        format!("{} in {}'s collection {}{namespace}", count(self.members), printable(&self.source), printable(&self.collection))
+    }
+}
+
 impl InputReport {
     /// From the plan and the number of records read.
     #[must_use]
     pub fn of(input: &crate::plan::Input, read: u64) -> Self {
         let text = input.spec.text.as_ref().map(|t| t[1..].to_owned());
         let order: Vec<String> = text.into_iter().chain(input.mapping.text_order().iter().cloned()).collect();
-        let mut mapping = vec![format!("text_content ← first of {}", order.join(", "))];
+        let mut mapping = vec![match input.mapping.joined() {
+            Some(joined) => format!("text_content ← {} joined", joined.fields.join(", ")),
+            None => format!("text_content ← first of {}", order.join(", ")),
+        }];
         mapping.extend(input.mapping.describe());
         Self {
             dump: input.dump.clone(),
@@ -196,6 +253,10 @@ impl ConvertReport {
         let converting = outcome.seconds.first().map_or(0.0, |(_, s)| *s).max(1e-9);
         let mut notes = plan.notes.clone();
         notes.extend(outcome.notes(plan));
+        notes.extend(super::links::notes(plan, &counts.unseen));
+        let resized = ResizeReport::all(plan);
+        let components_file = resized.iter().any(|r| r.fitted_on.is_some()).then(|| output.components.display().to_string());
+        notes.extend(ResizeReport::notes(&resized, &components_file.as_deref().map(printable).unwrap_or_default()));
         if let Seal::Off(why) = seal {
             notes.push(format!("internet sockets are not refused by the kernel: {why}"));
         }
@@ -208,18 +269,30 @@ impl ConvertReport {
             status: if outcome.index_error.is_some() { 2 } else { u8::from(!outcome.findings.is_empty()) },
             dataset: outcome.version.map(|_| output.dataset.display().to_string()),
             dataset_version: outcome.version,
+            tag: outcome.tag.clone(),
+            update: outcome.update,
+            resumed: outcome.resumed,
             inputs: plan.inputs.iter().zip(&counts.per_input).map(|(i, read)| InputReport::of(i, *read)).collect(),
+            collections: outcome.members.iter().map(CollectionReport::of).collect(),
+            ids_in_several: outcome.meeting,
             read: counts.read,
             written: counts.written,
             rejected: counts.rejected,
             deduplicated: counts.deduplicated,
             without_vector: counts.without_vector,
             zero_vectors: counts.zero_vectors,
+            rounded_vectors: counts.rounded_vectors,
             headers: counts.headers,
+            dropped: dropped(plan, &counts.unseen.dropped),
+            links: outcome.links.clone(),
             rejects_by_code: counts.by_code.clone(),
-            rejects_file: outcome.rejects_file.then(|| output.rejects.display().to_string()),
+            rejects_file: outcome.rejects_file.then(|| outcome.rejects.display().to_string()),
             duplicates_file: outcome.duplicates_file.then(|| output.duplicates.display().to_string()),
             vectors: VectorReport::all(&outcome.layout),
+            promoted: outcome.layout.promoted.clone(),
+            main_vector_from: plan.main_from.clone(),
+            resized,
+            components_file,
             metric: plan.metric.name(),
             metric_from: plan.metric_from.clone(),
             index: outcome.built.as_ref().map(|b| IndexReport::of(b, plan.metric.name())),
@@ -240,6 +313,12 @@ impl ConvertReport {
         }
     }
 
+    /// Whether a dataset was there and stays as it is.
+    #[must_use]
+    pub fn unchanged(&self) -> bool {
+        self.update.is_some() && self.tag.is_none()
+    }
+
     /// For people.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates are positive and small")]
@@ -248,15 +327,43 @@ impl ConvertReport {
         for input in &self.inputs {
             table.row("input", &input.line());
         }
+        table.some("resumed", self.resumed.map(|n| format!("{} were taken over from the interrupted run", plural(n, "record"))));
         table.row("read", &format!("{} from {}", plural(self.read, "record"), bytes(self.bytes_read)));
         let headers = if self.headers > 0 { format!(", and {}", plural(self.headers, "collection header")) } else { String::new() };
-        table.row("written", &format!("{}{headers}", plural(self.written, "record")));
+        match &self.update {
+            None => table.row("written", &format!("{}{headers}", plural(self.written, "record"))),
+            Some(u) => table.row(
+                "changes",
+                &format!(
+                    "{} added, {} changed, {} unchanged, {} removed; {} rows before, {} now",
+                    count(u.added),
+                    count(u.changed),
+                    count(u.unchanged),
+                    count(u.removed),
+                    count(u.rows_before),
+                    count(u.rows)
+                ),
+            ),
+        }
+        if self.collections.len() > 1 {
+            table.list("members", &self.collections.iter().take(LISTED).map(CollectionReport::line).collect::<Vec<_>>());
+            let more = self.collections.len().saturating_sub(LISTED);
+            table.some("", (more > 0).then(|| format!("and {more} more: the report has them all")));
+        }
+        table.some("ids", self.ids_in_several.filter(|n| *n > 0).map(|n| format!("{} in more than one of them; their records stay apart", plural(n, "id"))));
         let codes: Vec<String> = self.rejects_by_code.iter().map(|(code, n)| format!("{} {code}", count(*n))).collect();
         table.row("rejected", &if codes.is_empty() { "0".to_owned() } else { format!("{} ({})", count(self.rejected), codes.join(", ")) });
         table.list("", &self.examples);
         table.row("deduplicated", &count(self.deduplicated));
         table.row("no vector", &count(self.without_vector));
+        let dropped: Vec<String> = self.dropped.iter().map(|(field, n)| format!("{} from {}", printable(field), plural(*n, "record"))).collect();
+        table.list("dropped", &dropped);
+        table.list("references", &super::links::lines(&self.links));
         table.list("vectors", &self.vectors.iter().map(VectorReport::line).collect::<Vec<_>>());
+        table.list("columns", &self.promoted.iter().map(crate::frame::promote::PromotedColumn::line).collect::<Vec<_>>());
+        table.row("main vector", &self.main_vector_from);
+        table.list("resized", &self.resized.iter().map(ResizeReport::line).collect::<Vec<_>>());
+        table.some("components", self.components_file.as_deref().map(printable));
         table.row("metric", &format!("{} ({})", self.metric, self.metric_from));
         if let Some(index) = &self.index {
             table.row("index", &index.line());
@@ -271,7 +378,9 @@ impl ConvertReport {
         table.row("memory", &format!("{peak}, {} asked for, {}", mib(self.memory), plural(self.threads as u64, "thread")));
         table.row("network", if self.sealed { "refused by the kernel" } else { "none used" });
         if let Some(dataset) = &self.dataset {
-            table.row("dataset", &format!("{} ({})", printable(dataset), bytes(self.bytes_written)));
+            let tag = self.tag.as_deref().map(|t| format!(", tag {t}")).unwrap_or_default();
+            let version = self.dataset_version.map(|v| format!(", version {v}{tag}")).unwrap_or_default();
+            table.row("dataset", &format!("{} ({}{version})", printable(dataset), bytes(self.bytes_written)));
         }
         table.some("rejects", self.rejects_file.as_deref().map(printable));
         table.some("duplicates", self.duplicates_file.as_deref().map(printable));
@@ -279,6 +388,12 @@ impl ConvertReport {
         table.list("FINDING", &self.findings);
         table.finish()
     }
+}
+
+/// All fields that are to be dropped, also those that no record has: a name that was mistyped shows.
+fn dropped(plan: &Plan, met: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let fields = plan.inputs.iter().flat_map(|i| i.mapping.dropped());
+    fields.map(|field| (field.clone(), met.get(field).copied().unwrap_or(0))).collect()
 }
 
 /// `1024 MiB`: memory is asked for in these units.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::convert::{InputReport, VectorReport};
+use super::resize::ResizeReport;
 use super::text::{Table, bytes, count, plural};
 use crate::dataset::choose::choose;
 use crate::plan::Plan;
@@ -23,6 +24,8 @@ pub struct InspectReport {
     pub promised: Option<u64>,
     /// Columns of vectors.
     pub vectors: Vec<VectorReport>,
+    /// Main vectors that would get another number of values.
+    pub resized: Vec<ResizeReport>,
     /// Source schemas, as far as dumps carry one.
     pub schemas: Vec<String>,
     /// The metric.
@@ -115,6 +118,7 @@ impl InspectReport {
             sampled: plan.inputs.iter().map(|i| i.sampled).sum(),
             promised,
             vectors: VectorReport::all(&plan.layout),
+            resized: ResizeReport::all(plan),
             schemas: plan.inputs.iter().filter_map(|i| i.schema.clone()).collect(),
             metric: plan.metric.name(),
             metric_from: plan.metric_from.clone(),
@@ -122,7 +126,7 @@ impl InspectReport {
             memory: plan.budget.memory,
             threads: plan.budget.threads,
             in_flight: plan.budget.in_flight,
-            notes: plan.notes.clone(),
+            notes: plan.notes.iter().chain(plan.inputs.iter().flat_map(|i| &i.losses)).cloned().collect(),
             check,
         }
     }
@@ -145,6 +149,7 @@ impl InspectReport {
         table.row("sampled", &plural(self.sampled, "record"));
         table.some("promised", self.promised.map(|n| format!("{} by the manifest", plural(n, "record"))));
         table.list("vectors", &self.vectors.iter().map(VectorReport::line).collect::<Vec<_>>());
+        table.list("resized", &self.resized.iter().map(ResizeReport::line).collect::<Vec<_>>());
         for schema in &self.schemas {
             table.row("schema", &crate::reject::excerpt(&crate::formats::json::compact(schema), 400));
         }

@@ -100,6 +100,19 @@ impl LineChunks {
         Ok(Self { input, limits, offset: 0, done: false })
     }
 
+    /// Starts at this offset of the plain bytes, which must be the start of a line. A compressed shard is unpacked up to there.
+    ///
+    /// # Errors
+    /// The shard cannot be opened, or ends before the offset.
+    pub fn open_at(shard: &Shard, limits: Limits, map: bool, window_log: u32, offset: u64) -> Result<Self> {
+        let mut this = Self::open(shard, limits, map, window_log)?;
+        if let Input::Stream { stream, ended, .. } = &mut this.input {
+            *ended = stream.skip(offset)?;
+        }
+        this.offset = offset;
+        Ok(this)
+    }
+
     /// Goes on with a stream of which `head` was read before.
     #[must_use]
     pub fn resume(stream: Stream, head: Vec<u8>, ended: bool, limits: Limits) -> Self {
@@ -218,12 +231,16 @@ fn streamed(stream: &mut Stream, carry: &mut Vec<u8>, ended: &mut bool, offset: 
                 // What an over-long line has left in the buffer may itself be too long at the end of the input.
                 let body = data.strip_suffix(b"\n").unwrap_or(&data);
                 let Some(end) = memrchr(b'\n', body) else {
+                    if body.len() <= limits.line {
+                        return Ok(Some((LineChunk { offset, data: ChunkData::Owned(data), newlines, last: true, oversize: None }, consumed)));
+                    }
                     let length = body.len() as u64;
                     data.truncate(OVERSIZE_KEPT);
                     return Ok(Some((LineChunk { offset, data: ChunkData::Owned(data), newlines: 0, last: true, oversize: Some(length) }, consumed)));
                 };
                 *carry = data.split_off(end + 1);
                 let consumed = data.len() as u64;
+                let newlines = memchr_iter(b'\n', &data).count();
                 return Ok(Some((LineChunk { offset, data: ChunkData::Owned(data), newlines, last: false, oversize: None }, consumed)));
             }
             return Ok(Some((LineChunk { offset, data: ChunkData::Owned(data), newlines, last: true, oversize: None }, consumed)));

@@ -18,6 +18,10 @@ pub enum Encoding {
     Gzip,
     /// A Parquet file.
     Parquet,
+    /// A folder of NumPy arrays.
+    Arrays,
+    /// A Lance table.
+    Table,
 }
 
 impl Encoding {
@@ -29,6 +33,8 @@ impl Encoding {
             Self::Zstd => "zstd",
             Self::Gzip => "gzip",
             Self::Parquet => "parquet",
+            Self::Arrays => "numpy",
+            Self::Table => "lance",
         }
     }
 }
@@ -75,8 +81,15 @@ pub fn detect(head: &[u8], path: &Path) -> Result<Encoding> {
     if starts(b"SQLite format 3\0") {
         return refuse("an SQLite database", "export its records to JSONL first");
     }
+    if starts(b"PGCOPY\n") {
+        return refuse("PostgreSQL's binary COPY", "export as text: COPY … TO … WITH (FORMAT csv, HEADER)");
+    }
+    if starts(b"PGDMP") {
+        return refuse("an archive of pg_dump", "restore it, then export: COPY … TO … WITH (FORMAT csv, HEADER)");
+    }
     if starts(b"\x93NUMPY") {
-        return refuse("a NumPy array", "write ids, vectors and metadata together as JSONL or Parquet");
+        return Err(Error::new(format!("{shown}: this is one NumPy array, which is one field of the records"))
+            .help("give the folder that holds it, with one .npy file for each field: ids, vectors, metadata"));
     }
     if starts(&[0xFF, 0xFE, 0, 0]) || starts(&[0, 0, 0xFE, 0xFF]) {
         return refuse("UTF-32 text", "convert it to UTF-8 first: iconv -f UTF-32 -t UTF-8 FILE");

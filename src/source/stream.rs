@@ -58,6 +58,9 @@ impl Stream {
                 decoder.window_log_max(window_log).map_err(|e| Error::io("open", &shard.path, &e))?;
                 Box::new(decoder)
             }
+            Encoding::Arrays | Encoding::Table => {
+                return Err(Error::new(format!("{}: {} data are no stream", printable(&shard.name), encoding.name())));
+            }
             Encoding::Parquet => {
                 return Err(Error::new(format!("{}: Parquet cannot be read from a pipe: its index is at its end", printable(&shard.name)))
                     .help("save it to a file first"));
@@ -101,6 +104,26 @@ impl Stream {
         };
         buffer.truncate(filled);
         ended
+    }
+
+    /// Passes over so many plain bytes. Gives whether the input ended with them.
+    ///
+    /// # Errors
+    /// As [`Self::fill`]; it ended before.
+    pub fn skip(&mut self, count: u64) -> Result<bool> {
+        const STEP: u64 = 1 << 20;
+        let mut buffer = Vec::new();
+        let mut left = count;
+        let mut ended = false;
+        while left > 0 && !ended {
+            buffer.clear();
+            ended = self.fill(&mut buffer, usize::try_from(left.min(STEP)).unwrap_or(0))?;
+            left -= buffer.len() as u64;
+        }
+        if left > 0 {
+            return Err(Error::new(format!("{}: {} plain bytes, expected at least {count}", printable(&self.name), count - left)));
+        }
+        Ok(ended)
     }
 
     fn broken(&self, error: &io::Error) -> Error {

@@ -11,7 +11,7 @@ SCALAR = {
     "text_content_idx": "Inverted", "title_idx": "Inverted", "uuid_idx": "BTree", "collection_idx": "Bitmap",
     "collection_id_idx": "Bitmap", "record_type_idx": "Bitmap", "source_type_idx": "Bitmap", "status_idx": "Bitmap",
     "tags_idx": "LabelList", "created_at_idx": "BTree", "updated_at_idx": "BTree", "position_idx": "BTree",
-    "x_original_id_idx": "BTree",
+    "x_original_id_idx": "BTree", "x_created_at_idx": "BTree", "x_updated_at_idx": "BTree", "x_namespace_idx": "Bitmap",
 }
 
 

@@ -14,7 +14,7 @@ SAME_NAME = {"version", "context", "uri", "author", "contributors", "created_at"
              "source_url", "position"}
 COLUMNS = {"weaviate": {"url": "source_url"}}
 RENAMED = {"weaviate": {"publicationDate": "published_date", "publishedDate": "published_date"}}
-OWN = {"source", "original_id", "namespace", "vector_type", "_types"}
+OWN = {"source", "original_id", "namespace", "vector_type", "_types", "_columns", "_renamed"}
 VERSION = re.compile(r"^(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}$")
 
 
@@ -90,10 +90,33 @@ def check_metadata(report, who, row, source, main, kind):
         if column and fits(column, value) and row[column] is None:
             report.fail(f"{who}: {key!r} fits the column {column}, which is null")
         _check_pair(report, who, key, value, renames.get(key), (custom, types, rest, explained))
-    for column in SAME_NAME - columns:
+    _check_dates(report, who, row, {**source.fields, **payload})
+    for column in SAME_NAME - columns - {"created_at", "updated_at"}:
         report.expect(row[column] is None, f"{who}: column {column} is {row[column]!r}, which the dump does not explain")
     strange = (set(custom) | set(types)) - explained
     report.expect(not strange, f"{who}: custom_metadata has {sorted(strange)[:5]!r}, which the dump does not explain")
+
+
+def _moment(value):
+    """The forms that the dumps of the tests have."""
+    if isinstance(value, Num) and value.text.isdigit() and len(value.text) == 13:
+        return datetime.datetime.fromtimestamp(0, datetime.timezone.utc) + datetime.timedelta(milliseconds=int(value.text))
+    try:
+        moment = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
+
+
+def _check_dates(report, who, row, fields):
+    """created_at and updated_at hold the day of their timestamps, which are those of the field with the usual name."""
+    for column, names in (("created_at", ("created_at", "createdAt", "creationTimeUnix")), ("updated_at", ("updated_at", "updatedAt", "lastUpdateTimeUnix"))):
+        moment, day = row[f"x_{column}"], row[column]
+        wanted = next((m for m in (_moment(fields.get(n)) for n in names) if m), None)
+        if wanted:
+            report.equal(moment, wanted, f"{who}: x_{column}")
+        if moment is not None:
+            report.equal(day, moment.date().isoformat(), f"{who}: {column}")
 
 
 def _check_pair(report, who, key, value, rename, places):

@@ -67,6 +67,9 @@ def check_others(report, who, row, source, main, schema):
             wanted[column_of(schema, name or "default", "x_vector_")] = [values]
     for name, values in source.multi.items():
         wanted[column_of(schema, name or "default", "x_vector_")] = values
+    for name, (_, values) in source.typed.items():
+        if name != main:
+            wanted[column_of(schema, name, "x_vector_")] = [values]
     for column in (c for c in row if c.startswith("x_vector_")):
         got, want = row[column], wanted.pop(column, None)
         if got is None or want is None:

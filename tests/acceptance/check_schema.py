@@ -11,7 +11,8 @@ from contextframe.schema.contextframe_schema import get_schema
 import dumps
 
 ITEM = pa.float32()
-FIXED = {"x_original_id": pa.string(), "x_source_payload": pa.string(), "x_source_fields": pa.string()}
+FIXED = {"x_original_id": pa.string(), "x_source_payload": pa.string(), "x_source_fields": pa.string(), "x_namespace": pa.string(),
+         "x_created_at": pa.timestamp("us", "UTC"), "x_updated_at": pa.timestamp("us", "UTC")}
 SPARSE = pa.struct([pa.field("indices", pa.list_(pa.uint32())), pa.field("values", pa.list_(ITEM))])
 
 
@@ -30,8 +31,11 @@ def expected_extras(schema, sources, main):
         for name, values in source.dense.items():
             if name != main and not (name in (None, "default") and main in (None, "default")):
                 out[column_of(schema, name or "default", "x_vector_")] = pa.list_(ITEM, len(values))
-        for name in source.multi:
-            out[column_of(schema, name or "default", "x_vector_")] = pa.list_(pa.list_(ITEM))
+        for name, rows in source.multi.items():
+            out[column_of(schema, name or "default", "x_vector_")] = pa.list_(pa.list_(ITEM, len(rows[0])))
+        for name, (kind, values) in source.typed.items():
+            item = {"float16": pa.float16(), "int8": pa.int8(), "binary": pa.uint8(), "bfloat16": pa.binary(2)}[kind]
+            out[column_of(schema, name, "x_vector_")] = pa.list_(pa.field("item", item), len(values))
         for name in source.sparse:
             out[column_of(schema, name or "default", "x_sparse_")] = SPARSE
     return out

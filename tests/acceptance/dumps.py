@@ -4,6 +4,7 @@ For small and middling dumps (all distinct records are held in memory). It judge
 handed on as broken, and the caller looks for it in the rejects file.
 """
 
+import base64
 import gzip
 import io
 import re
@@ -39,6 +40,8 @@ class Source:
     dense: dict = field(default_factory=dict)  # name -> float32 array; None is the unnamed one
     numbers: dict = field(default_factory=dict)  # name -> the numbers as written, where the dump is text
     multi: dict = field(default_factory=dict)
+    # Dense vectors of another type than float32: (its name, the values as float32, which all of them are).
+    typed: dict = field(default_factory=dict)
     sparse: dict = field(default_factory=dict)
     fields: dict = field(default_factory=dict)  # the other top-level fields
     loose: str = ""  # parquet or milvus: there, which top-level fields count as "other" is not fixed
@@ -126,8 +129,11 @@ def _record(source, obj, keys, entity):
             source.fields[key] = value
     if entity:
         others = keys.get("others", {})
-        for key, sparse in others.items():
-            if sparse and isinstance(obj.get(key), dict) and set(obj[key]) != {"indices", "values"}:
+        for key, kind in others.items():
+            if kind not in ("float32", "sparse"):
+                if obj.get(key) is not None:
+                    source.typed[key] = (kind, typed(kind, obj[key]))
+            elif kind == "sparse" and isinstance(obj.get(key), dict) and set(obj[key]) != {"indices", "values"}:
                 pairs = obj[key].items()
                 source.sparse[key] = (np.array([int(k) for k, _ in pairs], np.uint32), floats([v for _, v in pairs]))
             elif obj.get(key):
@@ -143,6 +149,20 @@ def _record(source, obj, keys, entity):
     source.fields.update({k: v for k, v in obj.items() if k not in known})
 
 
+VECTORS = {"100": "binary", "BINARY_VECTOR": "binary", "101": "float32", "FLOAT_VECTOR": "float32", "102": "float16", "FLOAT16_VECTOR": "float16",
+           "103": "bfloat16", "BFLOAT16_VECTOR": "bfloat16", "104": "sparse", "SPARSE_FLOAT_VECTOR": "sparse", "105": "int8", "INT8_VECTOR": "int8"}
+
+
+def typed(kind, value):
+    """The values of a vector that came as base64, or as numbers, as float32: every type here is narrower."""
+    if not isinstance(value, str):
+        return floats(value)
+    raw = base64.b64decode(value, validate=True)
+    if kind == "bfloat16":
+        return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+    return np.frombuffer(raw, {"float16": "<f2", "int8": "i1", "binary": "u1"}[kind]).astype(np.float32)
+
+
 def _milvus_keys(package, options):
     """Id and vector field: from the options, else from the package's schema (types by name or, since Python 3.11, number)."""
     keys = {"id": options.id_field, "vector": options.vector_field}
@@ -151,14 +171,15 @@ def _milvus_keys(package, options):
         kind = kind.text if isinstance(kind, Num) else str(kind)
         if spec.get("is_primary") is True:
             keys["id"] = keys["id"] or spec["name"]
-        kind = kind.rsplit(".", 1)[-1]
-        if kind in ("FLOAT_VECTOR", "101"):
-            keys["vector"] = keys["vector"] or spec["name"]
-        # Vectors beside the main one have columns of their own; half-precision and binary ones stay in the payload.
-        if kind in ("FLOAT_VECTOR", "101", "SPARSE_FLOAT_VECTOR", "104"):
-            keys.setdefault("others", {})[spec["name"]] = kind in ("SPARSE_FLOAT_VECTOR", "104")
+        kind = VECTORS.get(kind.rsplit(".", 1)[-1])
+        if kind:
+            keys.setdefault("others", {})[spec["name"]] = kind
+    dense = [name for name, kind in keys.get("others", {}).items() if kind != "sparse"]
+    # Of several, each keeps its name; bits are never the main vector.
+    if keys["vector"] is None and len(dense) == 1 and keys["others"][dense[0]] != "binary":
+        keys["vector"] = dense[0]
     keys["id"] = keys["id"] or "id"
-    keys["vector"] = keys["vector"] or "vector"
+    keys["vector"] = keys["vector"] or ("" if dense else "vector")
     keys.get("others", {}).pop(keys["vector"], None)
     return keys
 

@@ -70,7 +70,7 @@ fn what_a_killed_index_run_leaves_is_swept_by_the_next() {
     run(folder.path(), &["convert", "points.jsonl", "out.lance", "--index", "none"]).expect(0);
     let mut child = command(folder.path(), &["index", "out.lance"]).spawn().expect("it starts");
     let scratch = folder.path().join("out.lance/_building");
-    while !scratch.exists() && child.try_wait().expect("it runs").is_none() {
+    while !scratch.join(".vec2lance-lock").exists() && child.try_wait().expect("it runs").is_none() {
         std::thread::yield_now();
     }
     child.kill().expect("it dies");

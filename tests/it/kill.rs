@@ -90,7 +90,7 @@ fn a_kill_at_any_moment_leaves_nothing_or_everything() {
         }
     }
     assert!(killed > 5, "only {killed} runs were killed");
-    run(folder.path(), &["convert", "points.jsonl", "out.lance"]).expect(1);
+    run(folder.path(), &["convert", "points.jsonl", "out.lance", "--restart"]).expect(1);
     assert_eq!(names(folder.path()), WHOLE);
     assert_eq!(count(&dataset), rows);
 }
@@ -101,7 +101,7 @@ fn an_old_dataset_outlives_the_death_of_the_run_that_should_replace_it() {
     let rows = dump(folder.path());
     let longest = measure(folder.path());
     std::fs::write(folder.path().join("old.jsonl"), made_up(0, 100, 8)).expect("written");
-    let old = ["convert", "old.jsonl", "out.lance", "--overwrite"];
+    let old = ["convert", "old.jsonl", "out.lance", "--overwrite", "--restart"];
     let dataset = folder.path().join("out.lance");
     run(folder.path(), &old).expect(0);
     let mut killed = 0;
@@ -117,7 +117,7 @@ fn an_old_dataset_outlives_the_death_of_the_run_that_should_replace_it() {
         }
     }
     assert!(killed > 2, "only {killed} runs were killed");
-    run(folder.path(), &["convert", "points.jsonl", "out.lance", "--overwrite"]).expect(1);
+    run(folder.path(), &["convert", "points.jsonl", "out.lance", "--overwrite", "--restart"]).expect(1);
     assert_eq!(count(&dataset), rows);
     std::fs::remove_file(folder.path().join("old.jsonl")).expect("removed");
     assert_eq!(names(folder.path()), WHOLE);
@@ -133,12 +133,12 @@ fn what_a_killed_run_has_left_goes_with_the_next_run() {
     child.wait().expect("it ends");
     // The user mends the dump: nothing is rejected any more.
     std::fs::write(folder.path().join("points.jsonl"), made_up(0, 300, 8)).expect("written");
-    run(folder.path(), &["convert", "points.jsonl", "out.lance"]).expect(0);
+    run(folder.path(), &["convert", "points.jsonl", "out.lance", "--restart"]).expect(0);
     assert_eq!(names(folder.path()), ["out.lance", "out.report.json", "points.jsonl"]);
 }
 
 #[test]
-fn an_interrupt_at_any_moment_is_130_and_leaves_nothing() {
+fn an_interrupt_at_any_moment_is_130_and_nothing_is_committed() {
     let folder = tempfile::tempdir().expect("a folder");
     dump(folder.path());
     let longest = measure(folder.path());
@@ -161,8 +161,12 @@ fn an_interrupt_at_any_moment_is_130_and_leaves_nothing() {
         }
         assert_eq!(answer.status, Some(130), "after {delay} ms: {}", answer.stderr);
         assert!(answer.stderr.contains("error: interrupted; nothing was committed"), "after {delay} ms: {}", answer.stderr);
-        assert_eq!(names(folder.path()), ["points.jsonl"], "after {delay} ms");
         interrupted += 1;
+        let left = names(folder.path());
+        assert!(!left.iter().any(|n| n == "out.lance"), "after {delay} ms: {left:?}");
+        // Nothing but the dump, or what the same command needs to go on.
+        assert_eq!(answer.stderr.contains("the same command goes on from there"), left.len() > 1, "after {delay} ms: {left:?}");
+        assert!(left.len() == 1 || left.iter().any(|n| n == "out.lance.journal"), "after {delay} ms: {left:?}");
     }
     assert!(interrupted > 5, "only {interrupted} runs were interrupted");
 }

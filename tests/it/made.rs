@@ -166,7 +166,9 @@ fn too_many_rejects_stop_the_run_with_nothing_committed() {
     for (limit, status) in [("2", 1), ("1", 2), ("20%", 1), ("10%", 2)] {
         let run = converted(text.as_bytes(), "points.jsonl", &["--max-rejects", limit]);
         assert_eq!(run.answer.status, Some(status), "{limit}: {}", run.answer.stderr);
-        assert_eq!(run.left().is_empty(), status == 2, "{limit}: {:?}", run.left());
+        // The list so far says why.
+        assert_eq!(run.left() == ["out.rejects.jsonl"], status == 2, "{limit}: {:?}", run.left());
+        assert!(status == 1 || run.answer.says("the list so far is out.rejects.jsonl"), "{limit}: {:?}", run.answer);
     }
 }
 
@@ -175,7 +177,7 @@ fn a_run_that_fails_late_leaves_nothing() {
     // A record that repeats an id, and one that is rejected: the list of duplicates is written before the limit is known.
     let text = made_up(0, 5, 4) + "not JSON\n" + &made_up(1, 1, 4);
     let run = converted(text.as_bytes(), "points.jsonl", &["--max-rejects", "5%"]);
-    assert_eq!((run.answer.status, run.left()), (Some(2), vec![]), "{}", run.answer.stderr);
+    assert_eq!((run.answer.status, run.left()), (Some(2), vec!["out.rejects.jsonl".to_owned()]), "{}", run.answer.stderr);
     // Lance may still be writing when the run ends.
     for _ in 0..30 {
         let run = converted(text.as_bytes(), "points.jsonl", &["--expect-rows", "3"]);

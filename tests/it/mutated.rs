@@ -1,5 +1,7 @@
 //! Small real dumps with bytes changed at random, through the checks of the fuzz targets. Runs in this process, because it is
-//! about parsers, and thousands of them. With coverage feedback: `cargo +nightly fuzz run record`.
+//! about parsers, and thousands of them. `fuzz/README.md` says what each check promises and how to run it with coverage feedback.
+//!
+//! Not whole conversions: `bad.rs` and `properties.rs`.
 
 #[path = "../../fuzz/bodies.rs"]
 mod bodies;
@@ -55,30 +57,95 @@ fn mutated_records_are_rows_or_rejects() {
         "chroma/good/collection_gaps-small.jsonl",
         "weaviate/good/objects_v4-small.jsonl",
     ] {
-        rounds(300, &few_lines(path), bodies::record);
+        rounds(60, &few_lines(path), bodies::record);
     }
-    rounds(2000, b"{\"id\":1,\"vector\":{\"a\":[1,2],\"s\":{\"indices\":[1],\"values\":[2]},\"m\":[[1],[2]]},\"payload\":{\"a\":[null,{}]}}", bodies::record);
+    rounds(500, b"{\"id\":1,\"vector\":{\"a\":[1,2],\"s\":{\"indices\":[1],\"values\":[2]},\"m\":[[1],[2]]},\"payload\":{\"a\":[null,{}]}}", bodies::record);
+}
+
+#[test]
+fn mutated_rejects_are_refused_again() {
+    for path in ["pinecone/bad/text/invalid_utf8_id.jsonl", "qdrant/bad/vectors/qdrant_named_order_differs.jsonl"] {
+        rounds(100, &fixture(path), bodies::rejects);
+    }
+    rounds(200, &fixture("../fuzz/corpus/rejects/file-hex"), bodies::rejects);
+}
+
+#[test]
+fn mutated_dumps_are_the_same_by_every_way() {
+    for path in
+        ["milvus/bad/milvus/package_sparse_f16_binary.json", "pinecone/bad/shape/json_array_pretty.json", "qdrant/bad/vectors/qdrant_sparse_and_multi.jsonl"]
+    {
+        rounds(150, &fixture(path), bodies::decoders);
+    }
 }
 
 #[test]
 fn mutated_documents_are_the_same_at_every_step() {
-    rounds(1000, b"{\"schema\":[{\"name\":\"a\"}],\n\"data\":[{\"a\":\"]\\\"\"},\n[1,{}],7,\"x\"],\"total\":4}", bodies::elements);
+    rounds(700, b"{\"schema\":[{\"name\":\"a\"}],\n\"data\":[{\"a\":\"]\\\"\"},\n[1,{}],7,\"x\"],\"total\":4}", bodies::elements);
 }
 
 #[test]
-fn mutated_numbers_and_settings_are_read_or_refused() {
+fn mutated_lines_are_cut_at_their_ends() {
+    rounds(300, b"\x02\x05\x07\x03\x04ab\n\ncdefghijklmnopqrstuvwxyz\n0123456789\n0123456789a\nz", bodies::split);
+    // Sizes as a run has them: lines of about a mebibyte.
+    rounds(10, b"\x01\x05\x07\x03\x04ab\n\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF01234567\ncd\n\xFF\xFF", bodies::split);
+}
+
+#[test]
+fn mutated_numbers_are_read_or_refused() {
     rounds(5000, b"-123.456e-7", bodies::number);
     let array = "0.05178779363632202,-0.02445707470178604, 0.5,1,-12.5,0.0031,9.9e-05,-0.000312198448227718473,".repeat(3) + "7";
-    rounds(20_000, array.as_bytes(), |bytes| bodies::numbers(&String::from_utf8_lossy(bytes)));
+    rounds(10_000, array.as_bytes(), bodies::numbers);
+}
+
+#[test]
+fn mutated_settings_are_read_or_refused() {
     for text in [&fixture("../formats/weaviate.toml"), &b"[{\"name\":\"v\",\"type\":101,\"is_primary\":true,\"dimension\":\"8\"}]"[..].to_vec()] {
-        rounds(500, text, |bytes| bodies::settings(&String::from_utf8_lossy(bytes)));
+        rounds(300, text, bodies::spec);
     }
+    let part = "{\"path\":\"a.jsonl\",\"rows\":1,\"bytes\":2,\"sha256\":\"00\"}";
+    let manifest = format!(
+        "{{\"format\":\"vec2lance-snapshot\",\"version\":1,\"source\":\"qdrant\",\"collections\":[{{\"name\":\"a\",\"count\":1,\"parts\":[{part}]}}]}}"
+    );
+    rounds(500, manifest.as_bytes(), bodies::manifest);
 }
 
 #[test]
 fn mutated_containers_are_read_or_refused() {
-    for path in ["pinecone/bad/parquet/good.parquet", "pinecone/bad/container/no_content_size.jsonl.zst", "qdrant/good/points-small.jsonl.gz"] {
-        let original = fixture(path);
-        rounds(150, &original[..original.len().min(40_000)], bodies::container);
+    for path in ["pinecone/bad/container/no_content_size.jsonl.zst", "qdrant/good/points-small.jsonl.gz"] {
+        rounds(60, &fixture(path)[..20_000], bodies::container);
     }
+}
+
+#[test]
+fn mutated_columns_are_rows_or_rejects() {
+    for path in ["pinecone/bad/parquet/good.parquet", "pinecone/bad/parquet/codec_none.parquet", "pinecone/bad/parquet/null_element.parquet"] {
+        rounds(100, &fixture(path), bodies::parquet);
+    }
+    // Any bytes are a recipe.
+    rounds(400, &fixture("pinecone/bad/parquet/good.parquet")[100..200], bodies::rows);
+}
+
+/// What a fuzz target has found, and what it reaches all of the code with.
+#[test]
+fn kept_inputs_pass() {
+    let (mut replayed, mut failed) = (0, Vec::new());
+    for (target, check) in bodies::TARGETS {
+        let mut paths: Vec<std::path::PathBuf> = Vec::new();
+        for (folder, start) in [("fuzz/found".to_owned(), format!("{target}-")), (format!("fuzz/corpus/{target}"), String::new())] {
+            let Ok(entries) = std::fs::read_dir(repository(&folder)) else { continue };
+            paths.extend(entries.map(|e| e.expect("an entry").path()).filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&start))));
+        }
+        paths.sort();
+        replayed += paths.len();
+        for path in paths {
+            let bytes = std::fs::read(&path).expect("a file");
+            let passed = std::panic::catch_unwind(|| check(&bytes));
+            if passed.is_err() {
+                failed.push(format!("{target}: {}", path.display()));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(replayed > 100, "the folders of fuzz/ are not where they were");
 }

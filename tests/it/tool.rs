@@ -127,6 +127,15 @@ pub(crate) fn column(dataset: &Path, name: &str) -> Vec<Option<String>> {
     opened.texts(&engine, name, &rows).expect("a column of strings")
 }
 
+/// Values of one column as people read them, of the rows that a SQL filter selects, in row order.
+pub(crate) fn shown(dataset: &Path, name: &str, filter: &str) -> Vec<String> {
+    let engine = vec2lance::dataset::Engine::new(2).expect("a runtime");
+    let opened = vec2lance::dataset::commit::open(&engine, dataset).expect("a dataset");
+    let batch = opened.rows_where(&engine, filter, &[name.to_owned()], true).expect("rows");
+    let values = batch.column_by_name(name).expect("the column");
+    (0..batch.num_rows()).map(|row| vec2lance::verify::print::shown(values, row, 2000)).collect()
+}
+
 /// Rows of a dataset that opens and whose first and last row can be read.
 pub(crate) fn count(dataset: &Path) -> u64 {
     let engine = vec2lance::dataset::Engine::new(2).expect("a runtime");

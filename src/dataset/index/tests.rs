@@ -114,7 +114,7 @@ fn with_little_memory_an_index_has_parts_and_still_finds_every_row() {
     let engine = Arc::new(Engine::new(2).unwrap());
     let mut opened = dataset(&engine, &folder.path().join("rows.lance"));
     let wishes = Wishes { partitions: Some(4), sub_vectors: Some(8), ..Wishes::default() };
-    let order = Order { kind: IndexKind::IvfPq, wishes, metric: Metric::L2, memory: 512 << 10 };
+    let order = Order { kind: IndexKind::IvfPq, wishes, metric: Metric::L2, memory: 512 << 10, named: false };
     let built = build(&engine, &mut opened, &order).unwrap();
     assert_eq!(built.names, [VECTOR_INDEX]);
     let indices = engine.block_on(opened.dataset.load_indices()).unwrap();

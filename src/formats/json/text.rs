@@ -66,6 +66,12 @@ pub fn compact(raw: &str) -> Cow<'_, str> {
 
 /// Appends `text` as a JSON string with its quotes.
 pub fn push_string(out: &mut String, text: &str) {
+    if text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     out.push_str(&serde_json::Value::from(text).to_string());
 }
 
