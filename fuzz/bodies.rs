@@ -26,6 +26,8 @@ mod document;
 mod lines;
 #[path = "bodies/numbers.rs"]
 mod numbers;
+#[path = "bodies/pieces.rs"]
+mod pieces;
 #[path = "bodies/settings.rs"]
 mod settings;
 #[path = "bodies/whole.rs"]
@@ -39,6 +41,7 @@ pub use decode::record;
 pub use document::elements;
 pub use lines::split;
 pub use numbers::{number, numbers};
+pub use pieces::{arrays, pages, table};
 pub use settings::{manifest, spec};
 pub use whole::decoders;
 pub use wrapped::container;
@@ -47,7 +50,7 @@ pub use wrapped::container;
 pub type Check = fn(&[u8]);
 
 /// Each target's name and what it runs, so that files which are kept can be replayed by the name of their folder.
-pub const TARGETS: [(&str, Check); 12] = [
+pub const TARGETS: [(&str, Check); 15] = [
     ("record", record),
     ("decoders", decoders),
     ("rejects", rejects),
@@ -60,4 +63,7 @@ pub const TARGETS: [(&str, Check); 12] = [
     ("manifest", manifest),
     ("container", container),
     ("parquet", parquet),
+    ("pages", pages),
+    ("table", table),
+    ("arrays", arrays),
 ];

@@ -21,7 +21,7 @@ for target in $targets; do
     # have 256, and its reader makes two of them.
     case $target in container) room=16 ;; parquet | decoders) room=600 ;; *) room=256 ;; esac
     dict=
-    case $target in record | decoders | rejects | elements | spec | manifest) dict="-dict=$here/text.dict" ;; esac
+    case $target in record | decoders | rejects | elements | spec | manifest | pages) dict="-dict=$here/text.dict" ;; esac
     begun=$(date +%s)
     "$bin/$target" -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=$room \
         -print_final_stats=1 -artifact_prefix="$work/findings/$target/" $dict \

@@ -111,6 +111,25 @@ fn mutated_settings_are_read_or_refused() {
 }
 
 #[test]
+fn mutated_answers_tables_and_arrays_are_read_or_refused() {
+    let answers: [&[u8]; 3] = [
+        b"{\"result\":{\"points\":[{\"id\":1,\"vector\":[1,2],\"payload\":{}}],\"next_page_offset\":2},\"status\":\"ok\"}\n{\"error\":1}",
+        b"{\"ids\":[\"a\",\"b\"],\"embeddings\":[[1,2],null],\"documents\":[null,\"x\"]}",
+        b"{\"objects\":[{\"class\":\"A\",\"id\":\"1\"},{\"class\":\"B\",\"id\":\"2\"}]}{\"objects\":[]}",
+    ];
+    for answer in answers {
+        rounds(200, answer, bodies::pages);
+    }
+    for (dialect, text) in [(0u8, "id,emb,body\n1,\"[1,2]\",\"a \"\"b\"\"\"\n2,,x\n"), (3, "1\t[1,2]\ta\\tb\n2\t\\N\t{1:0.5}/4\n")] {
+        let data: Vec<u8> = std::iter::once(dialect).chain(text.bytes()).collect();
+        rounds(400, &data, bodies::table);
+    }
+    let header = format!("{:<117}\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }");
+    let array: Vec<u8> = [&b"\x93NUMPY\x01\x00\x76\x00"[..], header.as_bytes(), &[7; 24]].concat();
+    rounds(400, &array, bodies::arrays);
+}
+
+#[test]
 fn mutated_containers_are_read_or_refused() {
     for path in ["pinecone/bad/container/no_content_size.jsonl.zst", "qdrant/good/points-small.jsonl.gz"] {
         rounds(60, &fixture(path)[..20_000], bodies::container);
