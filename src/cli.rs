@@ -1,5 +1,7 @@
 //! The command line: clap types and nothing else. What they mean is decided in `plan.rs`.
 
+mod values;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -8,6 +10,8 @@ use crate::dataset::choose::{IndexKind, Metric};
 use crate::dataset::write::Compression;
 use crate::dedupe::OnDuplicate;
 use crate::frame::resize::Method;
+pub use values::MaxRejects;
+use values::{parse_cosine, parse_dimension, parse_max_rejects, parse_size};
 
 /// Turns dumps of Pinecone, Weaviate, Qdrant, Chroma and Milvus into an indexed Lance dataset that ContextFrame opens.
 ///
@@ -63,12 +67,16 @@ pub enum Command {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Convert {
     /// Dumps: a file, a folder of shards or of a snapshot, or `-` for standard input; then the dataset to write, which must not exist.
-    /// With --plan, there may be no dump.
-    #[arg(required = true, num_args = 1.., value_name = "DUMP… OUT.lance", value_hint = ValueHint::AnyPath)]
+    /// With --plan, there may be no dump; with --per-collection, there is no dataset here.
+    #[arg(required_unless_present = "plan", num_args = 1.., value_name = "DUMP… OUT.lance", value_hint = ValueHint::AnyPath)]
     pub dumps: Vec<PathBuf>,
     /// The dataset to write: the last of the paths.
     #[arg(skip)]
     pub out: PathBuf,
+    /// Make one dataset for each collection instead of one for all: `<collection>.lance` in this folder. Collections may then have
+    /// different dimensions and metrics.
+    #[arg(long, value_name = "OUT_DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["append", "upsert", "expect_rows", "errors_json", "link"])]
+    pub per_collection: Option<PathBuf>,
     /// Stop, with nothing committed, when more records than this are rejected: a number, or a percentage of those read.
     #[arg(long, value_name = "N|P%", value_parser = parse_max_rejects)]
     pub max_rejects: Option<MaxRejects>,
@@ -183,8 +191,11 @@ impl Cli {
     /// A dump or the dataset is missing, in clap's words.
     pub fn settled(mut self) -> Result<Self, clap::Error> {
         if let Command::Convert(convert) = &mut self.command {
-            convert.out = convert.dumps.pop().unwrap_or_default();
-            if convert.dumps.is_empty() && convert.reading.plan.is_none() {
+            if convert.per_collection.is_none() {
+                convert.out = convert.dumps.pop().unwrap_or_default();
+            }
+            let no_out = convert.per_collection.is_none() && convert.out.as_os_str().is_empty();
+            if no_out || convert.dumps.is_empty() && convert.reading.plan.is_none() {
                 let text = "a dump, or the dataset to write, is missing: expected at least two paths, or --plan and one";
                 return Err(<Self as clap::CommandFactory>::command().find_subcommand_mut("convert").map_or_else(
                     || clap::Error::raw(clap::error::ErrorKind::MissingRequiredArgument, text),
@@ -222,9 +233,18 @@ pub struct Reading {
     #[arg(long, value_name = "NAME")]
     pub collection: Option<String>,
     /// The vector that becomes the column `vector`: a named vector, or the field or column that holds it; by default `default`, else
-    /// the collection's first.
+    /// the collection's first. Collections without a vector of this name have their own `default` or first one there.
     #[arg(long, value_name = "NAME")]
     pub vector: Option<String>,
+    /// Read the dumps of this collection only (source and name).
+    #[arg(skip)]
+    pub only: Option<(String, String)>,
+    /// It is the dataset that remembers the above, and not the command line.
+    #[arg(skip)]
+    pub vector_remembered: bool,
+    /// The main vector's name in the dataset that is to be changed.
+    #[arg(skip)]
+    pub main_there: Option<String>,
     /// Values of the column `vector`, where main vectors have another number of them; with --resize only. Without both, two dimensions
     /// in one run are an error.
     #[arg(long, value_name = "N", requires = "resize", value_parser = parse_dimension)]
@@ -260,9 +280,10 @@ pub struct Reading {
     /// The field or column that holds the metadata as a JSON object; by default, every field that is nothing else is metadata.
     #[arg(long, value_name = "FIELD")]
     pub metadata: Option<String>,
-    /// A file with the source's schema (what Milvus' `collections/describe` or Weaviate's `/v1/schema` answers), for dumps that do
+    /// `lancedb`: write a lean table for LanceDB (id, vector, text, a typed column for each field of the metadata, other vectors) instead of
+    /// ContextFrame's columns. Or a file with the source's schema (what Milvus' `collections/describe` or Weaviate's `/v1/schema` answers), for dumps that do
     /// not carry it.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "lancedb|FILE")]
     pub schema: Vec<String>,
     /// The source's schema itself, as a dataset remembers it.
     #[arg(skip)]
@@ -282,7 +303,13 @@ impl Reading {
     /// The file with the source's schema.
     #[must_use]
     pub fn source_schema(&self) -> Option<&std::path::Path> {
-        self.schema.first().map(std::path::Path::new)
+        self.schema.iter().find(|s| *s != crate::frame::lean::NAME).map(std::path::Path::new)
+    }
+
+    /// Whether a lean table is asked for.
+    #[must_use]
+    pub fn lean(&self) -> bool {
+        self.schema.iter().any(|s| s == crate::frame::lean::NAME)
     }
 }
 
@@ -415,58 +442,6 @@ impl Relationship {
     }
 }
 
-/// How many rejects are too many.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum MaxRejects {
-    /// More than this number.
-    Count(u64),
-    /// More than this percentage of the records read.
-    Percent(f64),
-}
-
-fn parse_max_rejects(text: &str) -> Result<MaxRejects, String> {
-    let wrong = || "expected a number such as 100, or a percentage such as 0.5%".to_owned();
-    match text.strip_suffix('%') {
-        Some(percent) => match percent.trim().parse::<f64>() {
-            Ok(p) if (0.0..=100.0).contains(&p) => Ok(MaxRejects::Percent(p)),
-            _ => Err(wrong()),
-        },
-        None => text.parse().map(MaxRejects::Count).map_err(|_| wrong()),
-    }
-}
-
-fn parse_dimension(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| (1..=1 << 20).contains(n)).ok_or_else(|| "expected a number from 1 to 1048576, such as 384".to_owned())
-}
-
-fn parse_cosine(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|c| (-1.0..=1.0).contains(c)).ok_or_else(|| "expected a number from -1 to 1, such as 0.99".to_owned())
-}
-
-/// Smallest memory that a run can be held to.
-const SMALLEST: u64 = 128 << 20;
-
-/// Bytes: a number with B, KB, MB, GB, KiB, MiB, GiB, K, M, G (single letters are binary).
-fn parse_size(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" => 1000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        _ => return Err("expected a size such as 512MiB or 2GiB".to_owned()),
-    };
-    let number: f64 = number.parse().map_err(|_| "expected a size such as 512MiB or 2GiB".to_owned())?;
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes on a command line are far below 2^53")]
-    let bytes = (number * unit as f64) as u64;
-    if bytes < SMALLEST { Err(format!("at least {} MiB are needed", SMALLEST >> 20)) } else { Ok(bytes) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -475,16 +450,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_and_limits() {
-        assert_eq!(parse_size("512MiB"), Ok(512 << 20));
-        assert_eq!(parse_size("1.5G"), Ok(3 << 29));
-        assert_eq!(parse_size("500MB"), Ok(500_000_000));
-        assert!(parse_size("1MiB").is_err() && parse_size("lots").is_err() && parse_size("").is_err());
-        assert_eq!(parse_max_rejects("0.5%"), Ok(MaxRejects::Percent(0.5)));
-        assert_eq!(parse_max_rejects("0"), Ok(MaxRejects::Count(0)));
-        assert!(parse_max_rejects("101%").is_err() && parse_max_rejects("-1").is_err());
     }
 }

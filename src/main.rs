@@ -8,16 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+#[path = "main/convert.rs"]
+mod convert;
+#[path = "main/each.rs"]
+mod each;
+
 use clap::{CommandFactory, Parser};
-use vec2lance::cli::{Cli, Command, Convert, Formats, Index, IndexKindArg, Indexing, Inspect, Rejects, Relationship, Verify};
+use vec2lance::cli::{Cli, Command, Formats, Index, IndexKindArg, Indexing, Inspect, Rejects, Relationship, Verify};
 use vec2lance::dataset::choose::{Metric, Wishes};
 use vec2lance::dataset::index::Order;
 use vec2lance::dataset::{Engine, commit, index};
 use vec2lance::error::{Error, Result, Status};
 use vec2lance::formats::spec::Spec;
 use vec2lance::plan::recorded::Recorded;
-use vec2lance::plan::{Output, check_sizes, plan, report_path, sources, staging_path};
-use vec2lance::report::{self, ConvertReport, IndexReport, InspectReport, Table, TerminalProgress, VerifyReport};
+use vec2lance::plan::{plan, report_path, sources, staging_path};
+use vec2lance::report::{self, IndexReport, InspectReport, Table, TerminalProgress, VerifyReport};
 use vec2lance::seal::{Seal, seal};
 use vec2lance::{check, heap, pipeline, verify};
 
@@ -43,7 +48,7 @@ fn main() -> ExitCode {
 /// What must happen before any thread starts.
 fn prepare(cli: &Cli) {
     let (threads, temporary, memory) = match &cli.command {
-        Command::Convert(c) => (c.reading.threads, Some(staging_path(&c.out)), c.reading.memory),
+        Command::Convert(c) => (c.reading.threads, Some(c.per_collection.as_deref().map_or_else(|| staging_path(&c.out), each::scratch)), c.reading.memory),
         Command::Index(i) => (i.threads, Some(pipeline::Scratch::path(&i.dataset)), i.memory),
         Command::Verify(v) => (v.reading.threads, None, v.reading.memory),
         _ => (None, None, 1 << 30),
@@ -105,7 +110,7 @@ fn prepare(cli: &Cli) {
 
 fn run(cli: Cli) -> Result<Status> {
     match cli.command {
-        Command::Convert(convert) => run_convert(&convert),
+        Command::Convert(convert) => convert::run(&convert),
         Command::Inspect(inspect) => run_inspect(&inspect),
         Command::Verify(verify) => run_verify(&verify),
         Command::Index(index) => run_index(&index),
@@ -175,145 +180,6 @@ fn watch() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn run_convert(convert: &Convert) -> Result<Status> {
-    let started = Instant::now();
-    let seal = seal();
-    warn_unsealed(&seal);
-    let stop = watch()?;
-    let mut convert = convert.clone();
-    sources::open(&mut convert.dumps, &mut convert.reading)?;
-    if convert.verify && convert.dumps.iter().any(|d| d.as_os_str() == "-") {
-        return Err(Error::new("--verify reads the dump a second time, which standard input does not allow").help("save it to a file first"));
-    }
-    let asked = convert.promote.clone();
-    let there = if convert.append || convert.upsert { Some(remembered(&mut convert)?) } else { None };
-    pipeline::sweep(&convert.out);
-    let mut output = Output::of(&convert)?;
-    if let Some(there) = &there {
-        output.options.insert("the dataset's version".to_owned(), there.version().to_string());
-    }
-    check_sizes(&convert.dumps)?;
-    let mut plan = plan(&convert.dumps, &convert.reading, &convert.indexing, convert.member_relationship)?;
-    let engine = Arc::new(Engine::new(plan.budget.threads)?);
-    if let Some(there) = &there {
-        pipeline::adopt(&mut plan, &engine, there)?;
-        pipeline::held(&plan.layout, &asked)?;
-    }
-    let progress = TerminalProgress::new(plan.shards().map(|(_, s)| s.shard.size).sum());
-    if there.is_none() {
-        pipeline::promote(&mut plan, &convert.promote, &stop, &progress)?;
-    }
-    drop(there);
-    if let Ok(mut unfinished) = UNFINISHED.lock() {
-        *unfinished = output.unfinished();
-    }
-    WAITING.store(false, Ordering::Relaxed);
-    let report_of = |outcome: &pipeline::Outcome| ConvertReport::of(&plan, &output, outcome, &seal, started.elapsed().as_secs_f64());
-    let made = std::cell::RefCell::new(None);
-    let converted = pipeline::convert(&plan, &output, &engine, &stop, &progress, &|outcome| {
-        let report = report_of(outcome);
-        let text = report::json(&report);
-        made.replace(Some(report));
-        text
-    });
-    if let Ok(mut unfinished) = UNFINISHED.lock() {
-        unfinished.clear();
-    }
-    progress.finish();
-    let outcome = match converted? {
-        pipeline::Converted::Now(outcome) => outcome,
-        pipeline::Converted::Before(text) => return finished_before(&convert, &output, &text, &stop),
-    };
-    let report = made.take().unwrap_or_else(|| report_of(&outcome));
-    let json = report::json(&report);
-    if outcome.version.is_none() || report.unchanged() {
-        std::fs::write(&output.report, &json).map_err(|e| Error::io("write", &output.report, &e))?;
-    }
-    if !convert.verify || outcome.version.is_none() {
-        print(&if convert.json { json } else { report.text() })?;
-    }
-    if let Some(error) = outcome.index_error {
-        let shown = vec2lance::reject::printable(&output.dataset.display().to_string());
-        return Err(Error::new(format!("all rows are in {shown}, but its indices could not be built: {error}"))
-            .help(format!("mend the cause, then: vec2lance index {shown}")));
-    }
-    let status = if outcome.findings.is_empty() { Status::Clean } else { Status::Findings };
-    if !convert.verify || outcome.version.is_none() {
-        return Ok(status);
-    }
-    let text = if convert.json { String::new() } else { report.text() };
-    let value = serde_json::to_value(&report).unwrap_or_default();
-    verified(&convert, &output, &text, value, status, &stop)
-}
-
-/// What the dataset that is to be changed was made with, where the command line does not say otherwise.
-fn remembered(convert: &mut Convert) -> Result<commit::Opened> {
-    let engine = Engine::new(2)?;
-    let opened = commit::open(&engine, &convert.out)?;
-    let recorded = Recorded::read(opened.config());
-    recorded.fill(opened.config(), &mut convert.reading);
-    sources::remember(&convert.dumps, &mut convert.reading, recorded.sources());
-    if convert.indexing.index == IndexKindArg::Auto {
-        convert.indexing.index = recorded.index();
-    }
-    convert.indexing.vector_indices |= recorded.vector_indices();
-    if convert.on_duplicate.is_none() {
-        convert.on_duplicate = recorded.asked_on_duplicate();
-    }
-    convert.member_relationship = recorded.relationship();
-    if convert.promote.is_empty() {
-        convert.promote = recorded.promote().to_vec();
-    }
-    if convert.reading.vector.is_none() {
-        convert.reading.vector = opened.main_vector(&engine)?;
-    }
-    Ok(opened)
-}
-
-/// The run that made the dataset died before it could say so.
-fn finished_before(convert: &Convert, output: &Output, text: &str, stop: &AtomicBool) -> Result<Status> {
-    let report: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let status = match report.get("status").and_then(serde_json::Value::as_u64) {
-        Some(0) => Status::Clean,
-        Some(1) => Status::Findings,
-        _ => Status::Failed,
-    };
-    let shown = |path: &std::path::Path| vec2lance::reject::printable(&path.display().to_string());
-    let mut table = Table::default();
-    table.row("dataset", &shown(&output.dataset));
-    table.row("resumed", "everything was done when the run before was interrupted; its dataset has its name now");
-    table.row("report", &shown(&output.report));
-    if convert.verify {
-        return verified(convert, output, &table.finish(), report, status, stop);
-    }
-    print(&if convert.json { text.to_owned() } else { table.finish() })?;
-    Ok(status)
-}
-
-/// `convert --verify`: both reports, the verification's last.
-fn verified(convert: &Convert, output: &Output, text: &str, mut report: serde_json::Value, status: Status, stop: &AtomicBool) -> Result<Status> {
-    let args = Verify {
-        dataset: output.dataset.clone(),
-        dumps: convert.dumps.clone(),
-        sample: None,
-        cosine: None,
-        list: 20,
-        on_duplicate: None,
-        member_relationship: None,
-        json: convert.json,
-        reading: convert.reading.clone(),
-    };
-    let found = verify_report(&args, stop)?;
-    let differs = found.status != 0;
-    if convert.json {
-        report["verify"] = serde_json::to_value(&found).unwrap_or_default();
-        print(&report::json(&report))?;
-    } else {
-        print(&format!("{text}{}", found.text()))?;
-    }
-    Ok(if differs { Status::Findings } else { status })
-}
-
 fn run_verify(args: &Verify) -> Result<Status> {
     warn_unsealed(&seal());
     let stop = watch()?;
@@ -322,11 +188,22 @@ fn run_verify(args: &Verify) -> Result<Status> {
     Ok(if report.status == 0 { Status::Clean } else { Status::Findings })
 }
 
+/// Refuses a lean table, which lacks what a comparison needs.
+fn only_contextframe(opened: &commit::Opened, path: &std::path::Path, what: &str) -> Result<()> {
+    if !opened.is_lean() {
+        return Ok(());
+    }
+    let shown = vec2lance::reject::printable(&path.display().to_string());
+    Err(Error::new(format!("{shown}: a lean table (--schema lancedb) {what}: it has no columns that tell records apart"))
+        .help("convert its dumps without --schema lancedb"))
+}
+
 /// Opens both sides anew, whatever this process has done before.
 fn verify_report(args: &Verify, stop: &AtomicBool) -> Result<VerifyReport> {
     let threads = args.reading.threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
     let engine = Arc::new(Engine::new(threads)?);
     let opened = commit::open(&engine, &args.dataset)?;
+    only_contextframe(&opened, &args.dataset, "cannot be verified")?;
     let recorded = Recorded::read(opened.config());
     let (mut reading, mut dumps) = (args.reading.clone(), args.dumps.clone());
     sources::open(&mut dumps, &mut reading)?;

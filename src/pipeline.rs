@@ -396,6 +396,12 @@ impl<'p> Run<'p> {
             let batch = widen(batch, &self.layout())?;
             let batch = if let Some(update) = &self.update { update.selected(&batch, first)? } else { batch };
             self.kept += batch.num_rows() as u64;
+            let batch = match self.plan.lean {
+                Some(lean) => lean
+                    .project(&batch, &self.layout(), &self.plan.inputs[part.input].mapping)
+                    .map_err(|e| Error::new(format!("the rows do not fit the lean table: {e}; this is a defect: please report it")))?,
+                None => batch,
+            };
             if batch.num_rows() > 0 {
                 writer.write(&batch)?;
             }

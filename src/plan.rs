@@ -3,6 +3,7 @@
 //! Writes nothing. Each choice carries the sentence that says by what it was made; the report prints it.
 
 mod answers;
+mod apart;
 mod beside;
 mod collection;
 mod decoders;
@@ -34,6 +35,7 @@ use crate::formats::rejects::Origin;
 use crate::formats::spec::Spec;
 use crate::frame::builder::Membership;
 use crate::frame::identity::Collection;
+use crate::frame::lean::Lean;
 use crate::frame::links::Target;
 use crate::frame::mapping::Mapping;
 use crate::frame::resize::Resize;
@@ -75,6 +77,8 @@ pub struct Plan {
     pub wishes: Wishes,
     /// Vectors that get another number of values; `None` where that was not asked for.
     pub resizing: Option<resize::Resizing>,
+    /// A lean table instead of ContextFrame's columns.
+    pub lean: Option<Lean>,
     /// Things to tell the user that are no findings.
     pub notes: Vec<String>,
 }
@@ -133,6 +137,10 @@ pub struct Input {
     pub rejects: Option<(Origin, bool)>,
     /// What becomes of main vectors that have another number of values.
     pub resize: Option<Arc<Resize>>,
+    /// Only the records that say this collection; with `true`, those that say none, too.
+    pub only: Option<(String, bool)>,
+    /// The source's name of its main vector; `None` where it has no name, or is called `default`.
+    pub main: Option<String>,
 }
 
 /// One shard with what is known of it.
@@ -160,6 +168,85 @@ pub struct PlannedShard {
 /// A dump that is missing, unreadable, of no known layout, empty, or contradicts another.
 pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relationship: Relationship) -> Result<Plan> {
     let budget = budget(reading);
+    let mut notes = Vec::new();
+    let Looked { mut inputs, vectors, metrics } = look(dumps, reading, relationship, &budget, &mut notes)?;
+    together::check(&inputs, &mut notes)?;
+    let (metric, metric_from) = metric(indexing.metric, &metrics)?;
+    let vectors::Decision { layout, by: main_from, mains } = vectors.layout(reading.dimension, &mut notes)?;
+    for (input, main) in inputs.iter_mut().zip(&mains) {
+        let Some((name, _)) = main else { continue };
+        input.main = Some(name.clone()).filter(|n| n != "default");
+        if input.main != layout.main || input.spec.main.is_some() {
+            Arc::make_mut(&mut input.spec).main = Some(name.clone());
+        }
+    }
+    let met: Vec<_> = mains.into_iter().map(|main| main.and_then(|(_, d)| d)).collect();
+    let resizing = resize::resizing(reading, &mut inputs, &met)?;
+    let lean = reading.lean().then(|| Lean {
+        collection: inputs.iter().any(|i| i.collection != inputs[0].collection),
+        namespace: inputs.iter().any(|i| i.spec.namespace.at().is_some() || i.shards.iter().any(|s| !s.membership.collection.namespace.is_empty())),
+    });
+    let mut plan = Plan {
+        inputs,
+        layout,
+        main_from,
+        metric,
+        metric_from,
+        budget,
+        targets: vec![],
+        index: indexing.index.into(),
+        named_indices: indexing.vector_indices,
+        wishes: Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits, memory: Some(reading.memory) },
+        resizing,
+        lean,
+        notes,
+    };
+    plan.name_main_vector();
+    links::resolve(&mut plan, &reading.link, &reading.layouts)?;
+    // A parameter that cannot work is refused now, not after hours of converting.
+    let many = u64::MAX;
+    crate::dataset::choose::choose(plan.index, plan.wishes, many, plan.layout.dimension)?;
+    Ok(plan)
+}
+
+/// A collection of the dumps, and its files.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CollectionFiles {
+    /// The database.
+    pub source: String,
+    /// The collection's name.
+    pub name: String,
+    /// Names and sizes in bytes of its shards.
+    pub files: Vec<(String, u64)>,
+}
+
+/// The collections of these dumps, in the order in which the first record of each is met.
+///
+/// # Errors
+/// As [`plan`], except that collections may contradict each other.
+pub fn collections(dumps: &[PathBuf], reading: &Reading, relationship: Relationship) -> Result<Vec<CollectionFiles>> {
+    let looked = look(dumps, reading, relationship, &budget(reading), &mut Vec::new())?;
+    let mut all: Vec<CollectionFiles> = Vec::new();
+    for input in looked.inputs {
+        let files = input.shards.iter().map(|s| (s.shard.name.clone(), s.shard.size));
+        match all.iter_mut().find(|c| c.source == input.collection.source && c.name == input.collection.name) {
+            Some(known) => known.files.extend(files),
+            None => all.push(CollectionFiles { source: input.collection.source.clone(), name: input.collection.name.clone(), files: files.collect() }),
+        }
+    }
+    Ok(all)
+}
+
+/// What is known of each dump by itself.
+struct Looked {
+    inputs: Vec<Input>,
+    vectors: vectors::Vectors,
+    /// Metrics that the dumps tell, and where.
+    metrics: BTreeMap<&'static str, String>,
+}
+
+/// Looks into every dump.
+fn look(dumps: &[PathBuf], reading: &Reading, relationship: Relationship, budget: &Budget, notes: &mut Vec<String>) -> Result<Looked> {
     let chosen = match (&reading.from, &reading.format, &reading.format_text) {
         (Some(name), ..) => Some((Spec::built_in(name)?, "asked for: --from".to_owned())),
         (None, Some(path), _) => Some((Spec::load(path)?, "asked for: --format".to_owned())),
@@ -172,7 +259,6 @@ pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relations
         (None, None) => None,
     };
     let described = beside::asked(reading)?;
-    let mut notes = Vec::new();
     let mut drafts = Vec::new();
     if dumps.iter().filter(|d| find::is_stdin(d)).count() > 1 {
         return Err(Error::new("standard input is given twice"));
@@ -180,10 +266,10 @@ pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relations
     for (at, dump) in dumps.iter().enumerate() {
         let source = reading.sources.get(at).and_then(Option::as_ref);
         let own = source.map(Source::spec).transpose()?.flatten();
-        let found = of_dump(dump, reading, own.as_ref().or(chosen.as_ref()), described.as_ref(), &mut notes)?;
+        let found = of_dump(dump, reading, own.as_ref().or(chosen.as_ref()), described.as_ref(), notes)?;
         drafts.extend(found.into_iter().map(|draft| (source, draft)));
     }
-    let mut vectors = vectors::Vectors::new(reading.vector.clone());
+    let mut vectors = vectors::Vectors::new(reading);
     let mut inputs = Vec::new();
     let mut metrics: BTreeMap<&'static str, String> = BTreeMap::new();
     for (source, mut draft) in drafts {
@@ -206,9 +292,20 @@ pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relations
             Ok(mapping)
         };
         let told = draft.metric.clone();
-        let mut input = probe::input(draft, reading, relationship, &budget, &mapping, &mut vectors)?;
+        let told_name = draft.given.is_some() || draft.rejects.is_some();
+        let (met_before, field_before) = (vectors.inputs.len(), std::mem::take(&mut vectors.asked_is_field));
+        let mut input = probe::input(draft, reading, relationship, budget, &mapping, &mut vectors)?;
+        let is_field = vectors.asked_is_field;
+        vectors.asked_is_field |= field_before;
+        if reading.only.as_ref().is_some_and(|(of, name)| *of != input.collection.source || *name != input.collection.name) {
+            vectors.inputs.truncate(met_before);
+            continue;
+        }
         if let Some(source) = source {
-            source.check(reading.vector.as_deref(), vectors.inputs.last().map_or(&[], |(_, met)| met.as_slice()))?;
+            if let Some(seen) = vectors.inputs.last_mut() {
+                source.check(reading.vector.as_deref(), &seen.met)?;
+                seen.own = source.main(seen, is_field)?;
+            }
             input.facts.extend(source.name.clone().map(|name| ("source_name".to_owned(), name)));
         }
         if let Some((metric, by)) = told.as_ref().and_then(|m| Metric::parse(m).map(|p| (p, m))) {
@@ -216,32 +313,24 @@ pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relations
         } else if let Some(unknown) = told {
             notes.push(format!("{}: the manifest's metric \"{}\" is none that Lance has", input.dump, excerpt(&unknown, 30)));
         }
-        inputs.push(input);
+        if told_name || reading.collection.is_some() {
+            inputs.push(input);
+            continue;
+        }
+        let names = apart::names(&input, budget)?;
+        if names.is_empty() {
+            inputs.push(input);
+            continue;
+        }
+        notes.push(format!("{}: its records say of which collection they are, and it is read once for each of {}", input.dump, names.len()));
+        let seen = vectors.inputs.split_off(met_before);
+        for (at, name) in names.iter().enumerate() {
+            let mut own = apart::of(&input, name, at == 0);
+            probe::survey_again(&mut own, seen.first().and_then(|s| s.own.clone()), budget, &mut vectors)?;
+            inputs.push(own);
+        }
     }
-    together::check(&inputs, &mut notes)?;
-    let (metric, metric_from) = metric(indexing.metric, &metrics)?;
-    let (layout, main_from, met) = vectors.layout(reading.dimension, &mut notes)?;
-    let resizing = resize::resizing(reading, &mut inputs, &met)?;
-    let mut plan = Plan {
-        inputs,
-        layout,
-        main_from,
-        metric,
-        metric_from,
-        budget,
-        targets: vec![],
-        index: indexing.index.into(),
-        named_indices: indexing.vector_indices,
-        wishes: Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits, memory: Some(reading.memory) },
-        resizing,
-        notes,
-    };
-    plan.name_main_vector();
-    links::resolve(&mut plan, &reading.link, &reading.layouts)?;
-    // A parameter that cannot work is refused now, not after hours of converting.
-    let many = u64::MAX;
-    crate::dataset::choose::choose(plan.index, plan.wishes, many, plan.layout.dimension)?;
-    Ok(plan)
+    Ok(Looked { inputs, vectors, metrics })
 }
 
 /// The drafts of one dump.
@@ -344,11 +433,12 @@ impl Plan {
 
     /// Writes the main vector's name into what members show.
     fn name_main_vector(&mut self) {
-        let Some(name) = self.layout.main.clone().filter(|n| n != "default") else { return };
-        for shard in self.inputs.iter_mut().flat_map(|i| &mut i.shards) {
-            let mut membership = (*shard.membership).clone();
-            membership.vector_type = Some(name.clone());
-            shard.membership = Arc::new(membership);
+        for input in &mut self.inputs {
+            // Where no sample shows a main vector, later records may.
+            let Some(name) = input.main.clone().or_else(|| self.layout.main.clone().filter(|_| input.spec.main.is_none())) else { continue };
+            for shard in &mut input.shards {
+                Arc::make_mut(&mut shard.membership).vector_type = Some(name.clone());
+            }
         }
     }
 

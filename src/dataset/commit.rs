@@ -17,6 +17,7 @@ use super::choose::Metric;
 use super::write::{STORAGE, Written};
 use super::{Engine, lance_error, uri};
 use crate::error::{Error, Result};
+use crate::frame::lean;
 use crate::reject::printable;
 
 /// An open dataset.
@@ -80,9 +81,18 @@ impl Opened {
         Ok(self.header_fact(engine, "metric")?.and_then(|m| Metric::parse(&m)))
     }
 
-    /// The value of a pair that a header record has.
+    /// Whether it is a lean table instead of a dataset of ContextFrame's.
+    #[must_use]
+    pub fn is_lean(&self) -> bool {
+        self.dataset.config().get(lean::KEY).is_some_and(|name| name == lean::NAME)
+    }
+
+    /// The value of a pair that a header record has; a lean table has no headers, so its configuration says it.
     fn header_fact(&self, engine: &Engine, key: &str) -> Result<Option<String>> {
         let failed = |e: lance::Error| lance_error("read the dataset's headers", &e);
+        if self.is_lean() {
+            return Ok(self.dataset.config().get(&format!("vec2lance.{key}")).cloned());
+        }
         let batch = engine.block_on(async {
             let mut scanner = self.dataset.scan();
             // Not through an index: it may be the broken one that is about to be built anew.

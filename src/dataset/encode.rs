@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt64Type};
-use arrow_array::{FixedSizeListArray, RecordBatch, UInt8Array, UInt32Array, UInt64Array};
+use arrow_array::{Array, FixedSizeListArray, RecordBatch, UInt8Array, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use futures::StreamExt;
 
@@ -88,7 +88,10 @@ fn codes(batch: &RecordBatch, models: &Models, schema: &SchemaRef) -> Result<Rec
 
     let mut kept = Vec::with_capacity(batch.num_rows());
     let mut rows: Vec<&[f32]> = Vec::with_capacity(batch.num_rows());
-    for (vector, id) in values.chunks_exact(dimension).zip(ids.values()) {
+    for (at, (vector, id)) in values.chunks_exact(dimension).zip(ids.values()).enumerate() {
+        if lists.is_null(at) {
+            continue;
+        }
         let (finite, zero) = usable(vector);
         if finite && !(zero && models.metric == Metric::Cosine) {
             kept.push(*id);

@@ -34,6 +34,7 @@ use super::train::{Models, sample_limit, train};
 use super::write::whole;
 use super::{Engine, lance_error, uri};
 use crate::error::{Error, Result};
+use crate::frame::lean;
 use crate::frame::promote::PromotedColumn;
 
 /// What to build.
@@ -97,6 +98,9 @@ pub(crate) const SCALAR: [(&str, BuiltinIndexType); 14] = [
     ("tags", BuiltinIndexType::LabelList),
 ];
 pub(crate) const FULL_TEXT: [&str; 2] = ["text_content", "title"];
+/// The scalar indices of a lean table.
+const LEAN: [(&str, BuiltinIndexType); 3] =
+    [(lean::ID, BuiltinIndexType::BTree), ("collection", BuiltinIndexType::Bitmap), ("namespace", BuiltinIndexType::Bitmap)];
 const VECTOR_INDEX: &str = "vector_idx";
 /// `--memory` from which the vector index is built beside the others.
 const SIDE_BY_SIDE: u64 = 512 << 20;
@@ -192,11 +196,13 @@ pub fn bring_up(engine: &Arc<Engine>, opened: &mut Opened, order: &Order, change
 /// The full-text and scalar indices that this dataset can have.
 fn other_jobs(engine: &Engine, opened: &Opened, budget: u64) -> Result<Vec<Job>> {
     let mut jobs: Vec<Job> = Vec::new();
-    for column in FULL_TEXT {
+    let lean = opened.schema().field_with_name("uuid").is_err();
+    let (full_text, fixed): (&[&str], &[(&str, BuiltinIndexType)]) = if lean { (&[lean::TEXT], &LEAN) } else { (&FULL_TEXT, &SCALAR) };
+    for column in full_text {
         let params = InvertedIndexParams::default().with_position(true).memory_limit_mb((budget >> 20).max(32));
         jobs.push(Job::new(column, IndexType::Inverted, Box::new(params)));
     }
-    let fixed = SCALAR.into_iter().map(|(column, kind)| (column.to_owned(), kind));
+    let fixed = fixed.iter().map(|(column, kind)| ((*column).to_owned(), kind.clone()));
     for (column, kind) in fixed.chain(super::cardinality::promoted(engine, opened)?) {
         let index_type = match kind {
             BuiltinIndexType::Bitmap => IndexType::Bitmap,
@@ -451,7 +457,7 @@ fn commit(engine: &Engine, opened: &mut Opened, new_indices: Vec<IndexMetadata>,
     let promoted: Vec<String> = opened.schema().fields().iter().filter_map(|f| PromotedColumn::of(f)).map(|c| c.column).collect();
     let ours = |name: &str| {
         let column = name.strip_suffix("_idx").unwrap_or_default();
-        let fixed = FULL_TEXT.contains(&column) || SCALAR.iter().any(|(c, _)| *c == column);
+        let fixed = FULL_TEXT.contains(&column) || column == lean::TEXT || LEAN.iter().any(|(c, _)| *c == column) || SCALAR.iter().any(|(c, _)| *c == column);
         name == VECTOR_INDEX || column.starts_with("x_vector_") || promoted.iter().any(|c| c == column) || fixed
     };
     let replaced = |index: &&IndexMetadata| new_indices.iter().any(|n| n.name == index.name) || (ours(&index.name) && unwanted(&index.name));

@@ -3,6 +3,7 @@
 //! Lance's own sampling takes rows before it drops the NaN placeholders, so a column that is mostly placeholders cannot be
 //! trained by it; this one counts and samples finite rows only, and the same dataset gives the same sample.
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
 use futures::TryStreamExt;
@@ -43,7 +44,10 @@ pub(super) fn survey(engine: &Engine, opened: &Opened, dimension: usize, limit: 
             let wrong = || Error::new("the column vector is no fixed_size_list of float32");
             let lists = batch.column(0).as_fixed_size_list_opt().ok_or_else(wrong)?;
             let values = lists.values().as_primitive_opt::<Float32Type>().ok_or_else(wrong)?.values();
-            for vector in values.chunks_exact(dimension) {
+            for (at, vector) in values.chunks_exact(dimension).enumerate() {
+                if lists.is_null(at) {
+                    continue;
+                }
                 let (finite, zero) = usable(vector);
                 found.usable += u64::from(finite);
                 found.zero += u64::from(finite && zero);

@@ -2,6 +2,7 @@
 //!
 //! Opens no file, starts no thread, prints nothing. A layout is a TOML in `formats/` first, code only if no TOML can say it.
 
+pub mod apart;
 pub mod csv;
 pub mod detect;
 pub mod elements;

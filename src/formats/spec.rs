@@ -50,6 +50,13 @@ pub struct Spec {
     /// The main vector.
     #[serde(default)]
     pub vector: Option<VectorSpec>,
+    /// The name of the vector that becomes the main one, where the dataset's has another; `default` is the one without a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<String>,
+    /// Path of the string in a record that says its collection. Where the records of a dump say several, each is a collection of its own;
+    /// where they say one, the dump's name stays the collection's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collection: Option<String>,
     /// Path of a map of named vectors beside `vector`.
     #[serde(default)]
     pub named: Option<String>,
@@ -254,7 +261,7 @@ impl Spec {
         if spec.source.is_empty() {
             spec.source.clone_from(&spec.name);
         }
-        for path in spec.paths().chain(spec.namespace.at()).chain(spec.page.iter().flat_map(PageSpec::paths)) {
+        for path in spec.paths().chain(spec.namespace.at()).chain(spec.collection.as_deref()).chain(spec.page.iter().flat_map(PageSpec::paths)) {
             if path != "*" && (!path.starts_with('/') || path.len() < 2) {
                 return Err(Error::new(format!("{}: the path \"{}\" does not start with `/`", printable(origin), excerpt(path, 60)))
                     .help("paths are JSON pointers: /id, /result/payload"));

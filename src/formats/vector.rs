@@ -70,6 +70,14 @@ impl RecordReader<'_> {
         Ok(if names.is_empty() { Some("{}") } else { None })
     }
 
+    /// Whether a vector of this name goes to the column `vector`: the collection's own choice wins over the dataset's name for it.
+    fn is_main(&self, name: Option<&str>) -> bool {
+        match self.context.spec.main.as_deref() {
+            Some(own) => own == name.unwrap_or("default"),
+            None => self.layout.is_main(name),
+        }
+    }
+
     /// The type that the layout gives the values of this vector.
     fn declared(&self, name: Option<&str>) -> Option<Element> {
         self.context.spec.types.get(name.unwrap_or("default")).copied()
@@ -147,7 +155,7 @@ impl RecordReader<'_> {
         if let Some(index) = element.first_not_finite(bytes) {
             return Err(Refusal::new(Code::VectorNotFinite, format!("vector{} value at index {index} is no finite {}", shown(), element.name())));
         }
-        let is_main = self.layout.is_main(name) && element != Element::Binary;
+        let is_main = self.is_main(name) && element != Element::Binary;
         if element == Element::Float32 || is_main {
             let from = self.record.floats.len();
             let inexact = element.widen(bytes, &mut self.record.floats);
@@ -198,7 +206,7 @@ impl RecordReader<'_> {
 
     /// Gives a dense vector, whose values are at `range` of the record's floats, to its column.
     pub(super) fn place_dense(&mut self, name: Option<&str>, range: Range<usize>) -> std::result::Result<(), Refusal> {
-        if self.layout.is_main(name) {
+        if self.is_main(name) {
             let range = match &self.context.resize {
                 Some(resize) => resize.apply(&mut self.record.floats, range)?,
                 None => range,

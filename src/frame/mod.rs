@@ -9,6 +9,7 @@ pub mod element;
 pub mod header;
 pub mod identity;
 pub mod infer;
+pub mod lean;
 pub mod links;
 pub mod mapping;
 pub mod moment;

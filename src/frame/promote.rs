@@ -14,9 +14,11 @@ use arrow_schema::{ArrowError, DataType, Field};
 use serde::{Deserialize, Serialize};
 
 use super::dates::timestamp;
+use super::lean::{Lean, METADATA};
 use super::moment::of_iso;
 use super::pairs::string_value;
 use super::record::Record;
+use super::schema::SOURCE_PAYLOAD;
 use super::vectors::Layout;
 use crate::formats::json::{Cursor, JsonError, Kind};
 
@@ -410,13 +412,14 @@ impl PromotedBuilder {
 
 /// What does not fit, as the report says it.
 #[must_use]
-pub fn findings(layout: &Layout, unfit: &BTreeMap<String, u64>) -> Vec<String> {
-    let of = |column: &PromotedColumn| {
+pub fn findings(layout: &Layout, lean: Option<Lean>, unfit: &BTreeMap<String, u64>) -> Vec<String> {
+    let (shown, has) = lean.map_or_else(|| (layout.clone(), SOURCE_PAYLOAD), |lean| (lean.renamed(layout), METADATA));
+    let of = |(column, shown): (&PromotedColumn, &PromotedColumn)| {
         let n = unfit.get(&column.column)?;
         let field = crate::reject::printable(&column.field);
-        Some(format!("values of \"{field}\" that are no {}: {n}; {} is null there, x_source_payload has them", column.kind.name(), column.column))
+        Some(format!("values of \"{field}\" that are no {}: {n}; {} is null there, {has} has them", column.kind.name(), shown.column))
     };
-    layout.promoted.iter().filter_map(of).collect()
+    layout.promoted.iter().zip(&shown.promoted).filter_map(of).collect()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::dataset::write::FragmentWriter;
 use crate::dedupe::{Duplicates, OnDuplicate};
 use crate::error::{Error, Result};
 use crate::frame::header::{Header, batch};
+use crate::frame::lean;
 use crate::frame::schema::{ORIGINAL_ID, schema};
 use crate::plan::Output;
 use crate::reject::{Code, Refusal, Reject, printable};
@@ -83,7 +84,7 @@ impl Run<'_> {
         }
         let layout = self.layout();
         let members = self.members(&duplicates.by_space);
-        let headers = self.headers(&members);
+        let headers = if self.plan.lean.is_some() { vec![] } else { self.headers(&members) };
         self.counts.headers = headers.len() as u64;
         let header_rows = headers.len() as u64;
         let mut fragments = self.write_headers(&headers)?;
@@ -92,7 +93,8 @@ impl Run<'_> {
         if rows != self.kept + header_rows {
             return Err(Error::new(format!("{rows} rows were written, expected {}; this is a defect: please report it", self.kept + header_rows)));
         }
-        let marked = self.output.compression.mark(&schema(&layout));
+        let columns = self.plan.lean.map_or_else(|| schema(&layout), |lean| lean.schema(&layout));
+        let marked = self.output.compression.mark(&columns);
         let fresh = self.update.is_none();
         let (mut opened, wanted_rows) = match &self.update {
             Some(update) => update.commit(self.engine, self.output, &layout, fragments, header_rows)?,
@@ -100,7 +102,7 @@ impl Run<'_> {
         };
         if lost > 0 {
             let rows: Vec<u64> = duplicates.listed.iter().map(|(loser, _)| loser.row + header_rows).collect();
-            let ids = if fresh { Some(opened.texts(self.engine, ORIGINAL_ID, &rows)?) } else { None };
+            let ids = if fresh { Some(opened.texts(self.engine, if self.plan.lean.is_some() { lean::ID } else { ORIGINAL_ID }, &rows)?) } else { None };
             self.settle_duplicates(&duplicates, rule, ids.as_deref())?;
             if fresh {
                 let shifted = duplicates.rows.iter().map(|row| row + header_rows).collect();
@@ -143,7 +145,7 @@ impl Run<'_> {
             opened.clean(self.engine)?;
         }
         let everywhere = self.update.as_ref().map_or(&members, Update::members);
-        let meeting = if everywhere.iter().filter(|(_, n)| *n > 0).count() > 1 {
+        let meeting = if self.plan.lean.is_none() && everywhere.iter().filter(|(_, n)| *n > 0).count() > 1 {
             self.progress.stage("looking for ids that meet");
             Some(super::meeting::meeting(self.engine, &opened, &self.output.staging, self.plan.budget.memory)?)
         } else {
@@ -198,6 +200,9 @@ impl Run<'_> {
     /// The second pass: whether the target of every reference is in the dataset.
     fn links(&mut self, opened: &Opened) -> Result<Vec<crate::links::Linked>> {
         let asked = self.plan.inputs.iter().any(|i| !i.mapping.links().keys.is_empty());
+        if self.plan.lean.is_some() {
+            return Ok(vec![]);
+        }
         if self.counts.unseen.references.is_empty() && !(asked && self.update.is_some()) {
             return Ok(vec![]);
         }
@@ -296,6 +301,9 @@ impl Run<'_> {
     fn write_headers(&self, headers: &[Header]) -> Result<Vec<crate::dataset::write::Written>> {
         let uri = crate::dataset::uri(&self.output.staging)?;
         let mut writer = FragmentWriter::new(Arc::clone(self.engine), &uri, 16 << 20, self.output.compression);
+        if headers.is_empty() {
+            return Ok(vec![]);
+        }
         let rows = batch(headers, &self.layout()).map_err(|e| Error::new(format!("the headers do not fit the dataset: {e}")))?;
         writer.write(&rows)?;
         writer.finish()
@@ -334,7 +342,7 @@ impl Run<'_> {
 
     fn findings(&self, rule: OnDuplicate) -> Vec<String> {
         let counts = &self.counts;
-        let mut findings = crate::frame::promote::findings(&self.layout(), &counts.unfit);
+        let mut findings = crate::frame::promote::findings(&self.layout(), self.plan.lean, &counts.unfit);
         if counts.rejected > 0 {
             findings.push(format!("{} of {} records were rejected", count(counts.rejected), count(counts.read)));
         }

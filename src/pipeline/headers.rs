@@ -31,7 +31,7 @@ impl Run<'_> {
                 continue;
             }
             let own = || members.iter().filter(|(place, _)| place.source == collection.source && place.name == collection.name);
-            let mut facts = vec![("metric".to_owned(), self.plan.metric.name().to_owned()), ("vectors".to_owned(), self.vectors_text())];
+            let mut facts = vec![("metric".to_owned(), self.plan.metric.name().to_owned()), ("vectors".to_owned(), self.vectors_text(input.main.as_deref()))];
             let name = Path::new(&input.dump).file_name().map_or_else(|| input.dump.clone(), |n| n.to_string_lossy().into_owned());
             if !input.facts.iter().any(|(key, _)| key == "source_name") {
                 facts.push(("source_name".to_owned(), name));
@@ -57,11 +57,11 @@ impl Run<'_> {
         headers
     }
 
-    /// Every vector with its column, as JSON.
-    fn vectors_text(&self) -> String {
+    /// Every vector with its column, as JSON; `main` is the collection's name of the main one.
+    fn vectors_text(&self, main: Option<&str>) -> String {
         let layout = self.layout();
         let mut all = vec![serde_json::json!({
-            "name": layout.main.as_deref().unwrap_or("default"), "column": "vector", "kind": "dense", "dimension": layout.dimension, "type": "float32",
+            "name": main.unwrap_or("default"), "column": "vector", "kind": "dense", "dimension": layout.dimension, "type": "float32",
         })];
         all.extend(layout.others.iter().map(|v| {
             let kind = match v.kind {

@@ -183,6 +183,9 @@ impl Chosen<'_> {
 
     /// Whether a column of ContextFrame's holds the same already.
     fn has_column(&self, field: &str, kind: PromotedType) -> bool {
+        if self.plan.lean.is_some() {
+            return false;
+        }
         self.plan.inputs.iter().all(|input| {
             let mapping = &input.mapping;
             let same = match mapping.target(field) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Input, PlannedShard};
 use crate::error::Result;
+use crate::formats::apart::Apart;
 use crate::formats::detect::Framing;
 use crate::formats::jsonl::{Context, TextDecoder};
 use crate::formats::pages::Pages;
@@ -42,7 +43,11 @@ impl Input {
         if let Framing::Csv(dialect) = shard.framing {
             return Some(Box::new(csv::Rows::new(dialect, shard.columns.as_deref(), &self.spec, &self.mapping)));
         }
-        Pages::of(&self.spec).map(|pages| Box::new(pages) as Box<dyn Unpack>)
+        let pages = Pages::of(&self.spec).map(|pages| Box::new(pages) as Box<dyn Unpack>);
+        match (&self.only, &self.spec.collection) {
+            (Some((name, rest)), Some(path)) => Some(Box::new(Apart::new(pages, &path[1..], name, *rest))),
+            _ => pages,
+        }
     }
 
     /// The decoder of records of one shard that are given as text, whatever the shard is.

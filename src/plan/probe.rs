@@ -11,7 +11,7 @@ use super::answers::{self, Answers};
 use super::fields;
 use super::look::{First, Looked, Looking};
 use super::reader::{ShardReader, open};
-use super::vectors::{Met, Vectors};
+use super::vectors::{Met, Seen, Vectors};
 use super::{Budget, Draft, Input, PlannedShard};
 use crate::cli::{Reading, Relationship};
 use crate::error::{Error, Result};
@@ -145,6 +145,8 @@ pub(super) fn input(
         plain: false,
         rejects: draft.rejects,
         resize: None,
+        main: None,
+        only: None,
     };
     input.foreign = Arc::new(foreign(&input.spec, &known));
     survey(&mut input, first, promised, budget, vectors)?;
@@ -266,6 +268,15 @@ fn foreign(spec: &Spec, known: &[Spec]) -> Vec<String> {
     keys
 }
 
+/// The survey of an input that is a part of another one.
+pub(super) fn survey_again(input: &mut Input, own: Option<String>, budget: &Budget, vectors: &mut Vectors) -> Result<()> {
+    survey(input, None, vec![], budget, vectors)?;
+    if let Some(seen) = vectors.inputs.last_mut() {
+        seen.own = own;
+    }
+    Ok(())
+}
+
 /// Decodes samples until a dense vector is found, and notes every vector met on the way.
 fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, VectorKind)>, budget: &Budget, vectors: &mut Vectors) -> Result<()> {
     // No vector has this name, so each one is reported as unknown.
@@ -283,17 +294,20 @@ fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, Vector
     };
     let failed = |e: arrow_schema::ArrowError| Error::new(format!("{}: cannot be decoded: {e}", printable(&input.dump)));
     let mut sampled = 0;
-    if let Some(first) = first {
-        let at = first.at;
-        let decoder = input.decoder(&input.shards[at], u32::try_from(at).unwrap_or(0))?;
-        let mut found = note(decoder.decode(&first.chunk, &probe).map_err(failed)?, &mut sampled);
+    if first.is_some() || input.only.is_some() {
+        let at = first.as_ref().map_or(0, |first| first.at);
+        let mut found = false;
+        if let Some(first) = &first {
+            let decoder = input.decoder(&input.shards[at], u32::try_from(at).unwrap_or(0))?;
+            found = note(decoder.decode(&first.chunk, &probe).map_err(failed)?, &mut sampled);
+        }
         for (index, shard) in input.shards.iter().enumerate().skip(at) {
             if found || !shard.shard.regular {
                 break;
             }
             let decoder = input.decoder(shard, u32::try_from(index).unwrap_or(0))?;
             let mut reader = ShardReader::open(shard, &input.records_keys, budget)?;
-            let mut seen = index != at;
+            let mut seen = index != at || first.is_none();
             while let Some(chunk) = reader.next_chunk()? {
                 // The first chunk of the first shard was decoded above.
                 if std::mem::replace(&mut seen, true) {
@@ -306,6 +320,7 @@ fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, Vector
         }
     }
     input.sampled = sampled;
-    vectors.inputs.push((printable(&input.dump), met));
+    let collection = (input.collection.source.clone(), input.collection.name.clone());
+    vectors.inputs.push(Seen { dump: printable(&input.dump), collection, own: input.spec.main.clone(), met });
     Ok(())
 }

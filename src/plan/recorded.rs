@@ -12,6 +12,7 @@ use super::sources::{self, Source};
 use crate::cli::{Convert, IndexKindArg, Reading, Relationship};
 use crate::dedupe::OnDuplicate;
 use crate::error::{Error, Result};
+use crate::frame::lean;
 use crate::frame::promote::PromotedColumn;
 use crate::frame::resize::Method;
 
@@ -80,6 +81,8 @@ pub struct Recorded {
     promote: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     vector_indices: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    lancedb: bool,
 }
 
 impl Recorded {
@@ -114,6 +117,7 @@ impl Recorded {
             plan: sources::all(reading),
             promote: convert.promote.clone(),
             vector_indices: convert.indexing.vector_indices,
+            lancedb: reading.lean(),
         })
     }
 
@@ -134,6 +138,11 @@ impl Recorded {
     pub fn pairs(&self, plan: &super::Plan) -> BTreeMap<String, String> {
         let text = serde_json::to_string(self).unwrap_or_default();
         let mut pairs: BTreeMap<String, String> = [(KEY.to_owned(), text), (VERSION_KEY.to_owned(), env!("CARGO_PKG_VERSION").to_owned())].into();
+        if plan.lean.is_some() {
+            pairs.insert(lean::KEY.to_owned(), lean::NAME.to_owned());
+            // What a header says elsewhere.
+            pairs.insert("vec2lance.metric".to_owned(), plan.metric.name().to_owned());
+        }
         if !plan.layout.promoted.is_empty() {
             pairs.insert(PROMOTED_KEY.to_owned(), serde_json::to_string(&plan.layout.promoted).unwrap_or_default());
         }
@@ -172,6 +181,7 @@ impl Recorded {
             take("format", &mut reading.format_text, &self.format, false);
         }
         take("collection", &mut reading.collection, &self.collection, true);
+        reading.vector_remembered = reading.vector.is_none();
         take("vector", &mut reading.vector, &self.vector, true);
         take("id-field", &mut reading.id_field, &self.id_field, true);
         take("vector-field", &mut reading.vector_field, &self.vector_field, true);

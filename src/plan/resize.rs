@@ -148,6 +148,7 @@ impl Plan {
             inputs: self.inputs.iter().filter(own).map(again).collect(),
             layout: Layout { dimension: from, ..self.layout.clone() },
             main_from: self.main_from.clone(),
+            lean: None,
             metric: self.metric,
             metric_from: self.metric_from.clone(),
             budget: self.budget,
@@ -162,7 +163,7 @@ impl Plan {
 }
 
 /// The same input, to be read before it is converted.
-fn again(input: &Input) -> Input {
+pub(super) fn again(input: &Input) -> Input {
     let shard = |s: &PlannedShard| PlannedShard {
         shard: s.shard.clone(),
         framing: s.framing,
@@ -190,5 +191,7 @@ fn again(input: &Input) -> Input {
         plain: input.plain,
         rejects: input.rejects.clone(),
         resize: None,
+        main: input.main.clone(),
+        only: input.only.clone(),
     }
 }

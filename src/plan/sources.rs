@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::mapfile::MapFile;
-use super::vectors::Met;
+use super::vectors::{Met, Seen};
 use crate::cli::Reading;
 use crate::error::{Error, Result};
 use crate::formats::spec::Spec;
@@ -96,24 +96,8 @@ pub fn open(dumps: &mut Vec<PathBuf>, reading: &mut Reading) -> Result<()> {
         reading.sources.push(Some(Source { at: format!("{shown}:{start}"), ..source }));
         paths.push(path);
     }
-    one_vector(reading)?;
     paths.append(dumps);
     *dumps = paths;
-    Ok(())
-}
-
-/// The main vector is one for the whole dataset.
-fn one_vector(reading: &mut Reading) -> Result<()> {
-    for source in reading.sources.iter().flatten() {
-        let Some(name) = &source.vector else { continue };
-        match &reading.vector {
-            Some(other) if other != name => {
-                return Err(Error::new(format!("{}: vector \"{}\", but \"{}\" was asked for before", source.place(), excerpt(name, 40), excerpt(other, 40)))
-                    .help("the column `vector` takes the vectors of one name in all sources"));
-            }
-            _ => reading.vector = Some(name.clone()),
-        }
-    }
     Ok(())
 }
 
@@ -218,6 +202,9 @@ impl Source {
         if self.collection.is_some() {
             own.collection.clone_from(&self.collection);
         }
+        if self.vector.is_some() {
+            own.vector.clone_from(&self.vector);
+        }
         own
     }
 
@@ -243,6 +230,20 @@ impl Source {
                 Err(Error::new(format!("{}: the first records of {} have no dense vector, expected {expected} values", self.place(), printable(&self.path))))
             }
         }
+    }
+
+    /// The main vector that it, or its layout, asks for. `is_field`: it names a field, and what that holds is the vector without a name.
+    ///
+    /// # Errors
+    /// Its first records have no such vector.
+    pub(super) fn main(&self, seen: &Seen, is_field: bool) -> Result<Option<String>> {
+        let Some(name) = self.vector.clone().filter(|_| !is_field) else { return Ok(seen.own.clone()) };
+        if seen.met.iter().any(|(n, kind, _)| *n == name && kind.can_be_main()) {
+            return Ok(Some(name));
+        }
+        let found: Vec<String> = seen.met.iter().map(|(n, kind, _)| format!("{} ({})", excerpt(n, 40), kind.describe())).collect();
+        let (place, name, found) = (self.place(), excerpt(&name, 40), found.join(", "));
+        Err(Error::new(format!("{place}: no dense vector of {} is called {name}; found: {found}", printable(&self.path))))
     }
 
     /// Its mapping.

@@ -2,6 +2,7 @@
 //!
 //! Not the sampling ([`super::probe`]).
 
+use crate::cli::Reading;
 use crate::error::{Error, Result};
 use crate::frame::element::Element;
 use crate::frame::vectors::{Layout, VectorKind};
@@ -13,10 +14,37 @@ pub(super) type Met = (String, VectorKind, u64);
 /// What all inputs hold, until the layout is made of it.
 #[derive(Debug)]
 pub(super) struct Vectors {
+    /// `--vector`.
     asked: Option<String>,
+    /// It is not the command line that asks, but what a dataset remembers: inputs without that vector have another one.
+    remembered: bool,
+    /// The main vector's name in the dataset that is there.
+    there: Option<String>,
     /// `--vector` names a field, which some input has.
     pub(super) asked_is_field: bool,
-    pub(super) inputs: Vec<(String, Vec<Met>)>,
+    pub(super) inputs: Vec<Seen>,
+}
+
+/// What one input holds.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// The dump, printable.
+    pub(super) dump: String,
+    /// Source and collection: inputs of one have one main vector.
+    pub(super) collection: (String, String),
+    /// The main vector that its layout or the plan's source asks for.
+    pub(super) own: Option<String>,
+    pub(super) met: Vec<Met>,
+}
+
+/// What is decided of all of them.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) layout: Layout,
+    /// By what the main vector was told.
+    pub(super) by: String,
+    /// Name and number of values of each input's main vector, in the order of the inputs.
+    pub(super) mains: Vec<Option<(String, Option<usize>)>>,
 }
 
 /// A vector of all inputs, and the input that has it first.
@@ -33,93 +61,146 @@ impl Decided {
 }
 
 impl Vectors {
-    pub(super) fn new(asked: Option<String>) -> Self {
-        Self { asked, asked_is_field: false, inputs: vec![] }
+    pub(super) fn new(reading: &Reading) -> Self {
+        let (asked, there) = (reading.vector.clone(), reading.main_there.clone());
+        Self { asked, remembered: reading.vector_remembered, there, asked_is_field: false, inputs: vec![] }
     }
 
-    /// Main vector and others, and by what the main one was told. The kind that most of the sampled records have wins; other records
-    /// are rejects later. Where main vectors are brought `to` one dimension, they may have different ones; that of each input is given,
-    /// too.
-    pub(super) fn layout(self, to: Option<usize>, notes: &mut Vec<String>) -> Result<(Layout, String, Vec<Option<usize>>)> {
+    /// Main vectors and others, and by what the main ones were told. The kind that most of the sampled records have wins; other records
+    /// are rejects later. Main vectors have one dimension, or are brought `to` one.
+    pub(super) fn layout(self, to: Option<usize>, notes: &mut Vec<String>) -> Result<Decision> {
+        let kinds: Vec<Vec<(&String, VectorKind)>> = self.inputs.iter().map(|seen| most_frequent(&seen.met)).collect();
+        let (main, by, names) = self.main(&kinds)?;
+        let mut first: Option<(&Seen, &str, VectorKind)> = None;
+        let mut mains = Vec::new();
         let mut decided: Vec<Decided> = Vec::new();
-        let mut chosen: Vec<(usize, &String, Option<usize>)> = Vec::new();
-        let mut conflicts: Vec<(&String, bool, Error)> = Vec::new();
-        for (input, (dump, met)) in self.inputs.iter().enumerate() {
-            for (name, kind) in most_frequent(met) {
-                if kind.can_be_main() {
-                    chosen.push((input, name, kind.dimension()));
+        for ((seen, kinds), own) in self.inputs.iter().zip(&kinds).zip(&names) {
+            let mut met = None;
+            for (name, kind) in kinds {
+                if own.as_deref() == Some(name.as_str()) && kind.can_be_main() {
+                    met = kind.dimension();
+                    let (before, called, of) = *first.get_or_insert((seen, name, *kind));
+                    if of.dimension() != kind.dimension() && to.is_none() {
+                        return Err(contradiction([(called, of, &before.dump), (name, *kind, &seen.dump)]).help(super::resize::FLAGS));
+                    }
+                    continue;
                 }
-                let Some(before) = decided.iter_mut().find(|d| d.is(name, kind == VectorKind::Sparse)) else {
-                    decided.push(Decided { name: name.clone(), kind, dump: dump.clone() });
+                let Some(before) = decided.iter_mut().find(|d| d.is(name, *kind == VectorKind::Sparse)) else {
+                    decided.push(Decided { name: (*name).clone(), kind: *kind, dump: seen.dump.clone() });
                     continue;
                 };
-                let Some(both) = common(before.kind, kind) else {
-                    let error = Error::new(format!(
-                        "vector \"{}\" is {} in {} and {} in {dump}; one column cannot hold both",
-                        excerpt(name, 40),
-                        before.kind.describe(),
-                        before.dump,
-                        kind.describe()
-                    ));
-                    conflicts.push((name, before.kind.can_be_main() && kind.can_be_main(), error));
-                    continue;
+                let Some(both) = common(before.kind, *kind) else {
+                    let error = contradiction([(&before.name, before.kind, &before.dump), (name, *kind, &seen.dump)]);
+                    return Err(error.help("convert the dumps into two datasets, or each collection into its own with --per-collection"));
                 };
                 before.kind = both;
             }
+            mains.push(own.clone().map(|name| (name, met)));
         }
-        let (main, by) = self.main(&decided)?;
-        for (name, dense, error) in conflicts {
-            let is_main = dense && main.is_some_and(|main| main.name == *name);
-            if !is_main || to.is_none() {
-                return Err(error.help(if is_main { super::resize::FLAGS } else { "convert the dumps into two datasets" }));
+        let (mut layout, by) = match (main, first) {
+            (Some(main), Some((.., kind))) => {
+                let dimension = to.or(kind.dimension()).unwrap_or(1);
+                if dimension > 1 << 20 {
+                    return Err(Error::new(format!("the vectors have {dimension} dimensions, more than 2^20")));
+                }
+                let others = self.others(&main, &names);
+                (Layout { main: Some(main).filter(|n| n != DEFAULT), dimension, ..Layout::default() }, format!("{by}{others}"))
             }
-        }
-        let of = |input: usize| chosen.iter().find(|(at, name, _)| *at == input && main.is_some_and(|main| main.name == **name)).and_then(|(.., d)| *d);
-        let met = (0..self.inputs.len()).map(of).collect();
-        let Some(main) = main else {
-            notes.push("no record has a dense vector: the column vector has dimension 1 and holds only the NaN placeholder".to_owned());
-            let mut layout = Layout { main: None, dimension: 1, ..Layout::default() };
-            for d in &decided {
-                layout.add(&d.name, d.kind);
+            _ => {
+                notes.push("no record has a dense vector: the column vector has dimension 1 and holds only the NaN placeholder".to_owned());
+                (Layout { main: None, dimension: 1, ..Layout::default() }, by)
             }
-            return Ok((layout, by, met));
         };
-        let dimension = to.or(main.kind.dimension()).unwrap_or(1);
-        if dimension > 1 << 20 {
-            return Err(Error::new(format!("the vectors have {dimension} dimensions, more than 2^20")));
-        }
-        let mut layout = Layout { main: Some(main.name.clone()).filter(|n| n != "default"), dimension, ..Layout::default() };
-        for d in decided.iter().filter(|d| !d.is(&main.name, false)) {
+        for d in &decided {
             layout.add(&d.name, d.kind);
         }
-        Ok((layout, by, met))
+        Ok(Decision { layout, by, mains })
     }
 
-    /// The vector for the column `vector`: the one that was asked for, else `default`, else the first.
-    fn main<'d>(&self, decided: &'d [Decided]) -> Result<(Option<&'d Decided>, String)> {
-        let candidates: Vec<&Decided> = decided.iter().filter(|d| d.kind.can_be_main()).collect();
-        let list = |all: &[&Decided]| all.iter().map(|d| format!("{} ({})", excerpt(&d.name, 40), d.kind.describe())).collect::<Vec<_>>().join(", ");
-        if let Some(name) = self.asked.as_ref().filter(|name| !self.asked_is_field || candidates.iter().any(|d| d.name == **name)) {
-            let Some(main) = candidates.iter().find(|d| d.name == *name) else {
-                let all: Vec<&Decided> = decided.iter().collect();
-                return Err(Error::new(format!("--vector {}: no dense vector has this name; found: {}", excerpt(name, 40), list(&all))));
-            };
-            return Ok((Some(main), "asked for: --vector".to_owned()));
+    /// The name of the dataset's main vector, by what it was told, and that of each input: what was asked for, else the dataset's, else
+    /// `default`, else the collection's first.
+    fn main(&self, kinds: &[Vec<(&String, VectorKind)>]) -> Result<(Option<String>, String, Vec<Option<String>>)> {
+        let dense = |at: usize| kinds[at].iter().filter(|(_, kind)| kind.can_be_main());
+        let all: Vec<(&String, VectorKind)> = kinds.iter().flatten().copied().collect();
+        let candidates = distinct(all.iter().filter(|(_, kind)| kind.can_be_main()).copied());
+        let asked = self.asked.as_ref().filter(|name| candidates.iter().any(|(n, _)| n == name));
+        if let Some(name) = self.asked.as_ref().filter(|_| asked.is_none() && !self.asked_is_field && !self.remembered) {
+            return Err(Error::new(format!("--vector {}: no dense vector has this name; found: {}", excerpt(name, 40), list(&distinct(all.into_iter())))));
         }
-        let by = |main: &Decided, why: &str| {
-            format!("{why}; --vector chooses among {}: the others are columns of their own", {
-                let mut all = candidates.clone();
-                all.sort_by_key(|d| d.name != main.name);
-                list(&all)
-            })
+        let (main, by) = match (asked.or(self.there.as_ref()), candidates.iter().find(|(n, _)| *n == DEFAULT), candidates.as_slice()) {
+            (Some(name), ..) if asked.is_some() => (Some(name.clone()), "asked for: --vector".to_owned()),
+            (Some(name), ..) => (Some(name.clone()), "as the dataset has it".to_owned()),
+            (None, _, []) => (None, "no record has a dense vector".to_owned()),
+            (None, _, [(only, _)]) => (Some((*only).clone()), "the only dense vector".to_owned()),
+            (None, Some((default, _)), _) => (Some((*default).clone()), "the vector without a name, or called default".to_owned()),
+            (None, None, [(first, _), ..]) => (Some((*first).clone()), "the first dense vector of the records".to_owned()),
         };
-        Ok(match (candidates.iter().find(|d| d.name == "default"), candidates.as_slice()) {
-            (_, []) => (None, "no record has a dense vector".to_owned()),
-            (_, [only]) => (Some(only), "the only dense vector".to_owned()),
-            (Some(main), _) => (Some(main), by(main, "the vector without a name, or called default")),
-            (None, [first, ..]) => (Some(first), by(first, "the first dense vector of the records")),
-        })
+        let mut names = Vec::new();
+        for (at, seen) in self.inputs.iter().enumerate() {
+            let same = |other: &usize| self.inputs[*other].collection == seen.collection;
+            // All inputs of a collection are looked at, so that its shards agree.
+            let own = distinct((0..self.inputs.len()).filter(same).flat_map(dense).copied());
+            let has = |name: &str| own.iter().find(|(n, _)| *n == name).map(|(n, _)| (*n).clone());
+            let asks = (0..self.inputs.len()).filter(same).find_map(|other| self.inputs[other].own.as_deref());
+            if let Some(name) = asks.filter(|name| has(name).is_none() && !own.is_empty()) {
+                return Err(Error::new(format!("{}: the main vector is to be {}; found: {}", seen.dump, excerpt(name, 40), list(&own))));
+            }
+            let first = || own.first().map(|(n, _)| (*n).clone());
+            names.push(asks.and_then(has).or_else(|| main.as_deref().and_then(has)).or_else(|| has(DEFAULT)).or_else(first));
+            debug_assert!(at + 1 == names.len());
+        }
+        let many = candidates.len() > 1 && asked.is_none() && self.there.is_none() && self.inputs.iter().all(|seen| seen.own.is_none());
+        let by = if many {
+            let mut shown = candidates.clone();
+            shown.sort_by_key(|(n, _)| Some(*n) != main.as_ref());
+            format!("{by}; --vector chooses among {}: the others are columns of their own", list(&shown))
+        } else {
+            by
+        };
+        // What the sources ask for may be none of the names above.
+        let main =
+            if names.iter().flatten().any(|name| Some(name) == main.as_ref()) || self.there.is_some() { main } else { names.iter().flatten().next().cloned() };
+        Ok((main, by, names))
     }
+
+    /// The collections whose main vector has another name than the dataset's.
+    fn others(&self, main: &str, names: &[Option<String>]) -> String {
+        let mut shown: Vec<String> = Vec::new();
+        for (seen, name) in self.inputs.iter().zip(names) {
+            let Some(name) = name.as_deref().filter(|name| *name != main) else { continue };
+            let text = format!("; of collection {}: {}", excerpt(&seen.collection.1, 40), excerpt(name, 40));
+            if !shown.contains(&text) {
+                shown.push(text);
+            }
+        }
+        shown.concat()
+    }
+}
+
+/// The name of a vector that has none.
+const DEFAULT: &str = "default";
+
+fn list(all: &[(&String, VectorKind)]) -> String {
+    all.iter().map(|(name, kind)| format!("{} ({})", excerpt(name, 40), kind.describe())).collect::<Vec<_>>().join(", ")
+}
+
+/// The first of every name and family.
+fn distinct<'a>(all: impl Iterator<Item = (&'a String, VectorKind)>) -> Vec<(&'a String, VectorKind)> {
+    let mut out: Vec<(&String, VectorKind)> = Vec::new();
+    for (name, kind) in all {
+        let sparse = kind == VectorKind::Sparse;
+        if !out.iter().any(|(n, k)| *n == name && (*k == VectorKind::Sparse) == sparse) {
+            out.push((name, kind));
+        }
+    }
+    out
+}
+
+/// Two vectors that one column would have to hold.
+fn contradiction([(one, kind, dump), (other, of, there)]: [(&str, VectorKind, &str); 2]) -> Error {
+    let (one, other) = (excerpt(one, 40), excerpt(other, 40));
+    let second = if one == other { String::new() } else { format!("vector \"{other}\" ") };
+    Error::new(format!("vector \"{one}\" is {} in {dump} and {second}{} in {there}; one column cannot hold both", kind.describe(), of.describe()))
 }
 
 /// Every vector of one input once, of the kind that most of its records have; the first of the most frequent ones, so that ties do
@@ -177,10 +258,39 @@ mod tests {
             (vec!["b", "default"], None, None, "without a name"),
             (vec!["b", "a"], Some("a"), Some("a"), "--vector"),
         ] {
-            let vectors = Vectors { asked: asked.map(str::to_owned), asked_is_field: false, inputs: vec![("d".to_owned(), met(&names))] };
-            let (layout, by, _) = vectors.layout(None, &mut vec![]).unwrap();
+            let vectors = of(asked, vec![("c", None, met(&names))]);
+            let Decision { layout, by, .. } = vectors.layout(None, &mut vec![]).unwrap();
             assert_eq!(layout.main.as_deref(), main);
             assert!(by.contains(says), "{by}");
         }
+    }
+
+    fn of(asked: Option<&str>, inputs: Vec<(&str, Option<&str>, Vec<Met>)>) -> Vectors {
+        let seen = |(name, own, met): (&str, Option<&str>, Vec<Met>)| Seen {
+            dump: format!("{name}.jsonl"),
+            collection: ("s".to_owned(), name.to_owned()),
+            own: own.map(str::to_owned),
+            met,
+        };
+        let inputs = inputs.into_iter().map(seen).collect();
+        Vectors { asked: asked.map(str::to_owned), remembered: false, there: None, asked_is_field: false, inputs }
+    }
+
+    #[test]
+    fn every_collection_has_a_main_vector_of_its_own() {
+        let dense = |name: &str, d: usize| (name.to_owned(), VectorKind::Dense(d, Element::Float32), 1);
+        let names = |decision: &Decision| decision.mains.iter().map(|m| m.as_ref().map(|(name, _)| name.clone())).collect::<Vec<_>>();
+        let made = of(None, vec![("a", None, vec![dense("default", 4)]), ("b", None, vec![dense("text", 4), dense("image", 8)])]);
+        let made = made.layout(None, &mut vec![]).unwrap();
+        assert_eq!(names(&made), [Some("default".to_owned()), Some("text".to_owned())]);
+        assert_eq!((made.layout.main, made.layout.others.len()), (None, 1));
+        assert!(made.by.contains("of collection b: text"), "{}", made.by);
+        let asked = of(None, vec![("a", None, vec![dense("default", 4)]), ("b", Some("image"), vec![dense("text", 8), dense("image", 4)])]);
+        assert_eq!(names(&asked.layout(None, &mut vec![]).unwrap())[1].as_deref(), Some("image"));
+        let shards = of(None, vec![("a", None, vec![dense("y", 4)]), ("a", None, vec![dense("x", 4), dense("y", 4)])]);
+        assert_eq!(names(&shards.layout(None, &mut vec![]).unwrap()), [Some("y".to_owned()), Some("y".to_owned())]);
+        let apart = of(None, vec![("a", None, vec![dense("x", 4)]), ("b", None, vec![dense("y", 8)])]);
+        let error = apart.layout(None, &mut vec![]).unwrap_err().to_string();
+        assert!(error.contains("\"x\" is dense, 4 dimensions in a.jsonl and vector \"y\" dense, 8 dimensions in b.jsonl"), "{error}");
     }
 }

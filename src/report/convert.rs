@@ -250,6 +250,7 @@ impl ConvertReport {
     #[expect(clippy::cast_precision_loss, reason = "rates are shown with few digits")]
     pub fn of(plan: &Plan, output: &Output, outcome: &Outcome, seal: &Seal, seconds_total: f64) -> Self {
         let counts = &outcome.counts;
+        let layout = plan.lean.map_or_else(|| outcome.layout.clone(), |lean| lean.renamed(&outcome.layout));
         let converting = outcome.seconds.first().map_or(0.0, |(_, s)| *s).max(1e-9);
         let mut notes = plan.notes.clone();
         notes.extend(outcome.notes(plan));
@@ -288,8 +289,8 @@ impl ConvertReport {
             rejects_by_code: counts.by_code.clone(),
             rejects_file: outcome.rejects_file.then(|| outcome.rejects.display().to_string()),
             duplicates_file: outcome.duplicates_file.then(|| output.duplicates.display().to_string()),
-            vectors: VectorReport::all(&outcome.layout),
-            promoted: outcome.layout.promoted.clone(),
+            vectors: VectorReport::all(&layout),
+            promoted: layout.promoted.clone(),
             main_vector_from: plan.main_from.clone(),
             resized,
             components_file,

@@ -1,6 +1,6 @@
 """Converts a dump of every foreign layout and compares the dataset, record by record, with a reading of the dump by Python's libraries.
 
-    python tests/acceptance/check_layouts.py BINARY [--layouts DIR] [--only NAME …] [--named points_named.jsonl.zst] [--strict]
+    python tests/acceptance/check_layouts.py BINARY [--layouts DIR] [--only NAME …] [--named points_named.jsonl.zst]
 
 The dumps are those of make_layouts.py (default: fixtures/layouts). One line a layout; then `verify` must find nothing. It ends with status 1 if
 anything differs. The readers (layouts/read_*.py) share no code with the converter.
@@ -69,11 +69,6 @@ CASES = [
     Case("plain-usual", read_text.usual),
     Case("cdp-jsonl", read_text.data_pipes),
 ]
-# Layouts that are not read yet, or not wholly: shown, and a failure only with --strict.
-PENDING = {"plain-parquet", "lancedb-parquet", "bulk-csv", "rest-chroma", "rest-chroma-files", "rest-milvus", "rest-qdrant", "rest-pinecone",
-           "rest-pinecone-documents", "rest-weaviate", "pgvector-csv", "pgvector-bare", "pgvector-tsv", "pgvector-gz", "plain-jsonl", "cdp-jsonl"}
-
-
 def plain_copy(path, scratch):
     """Python's zstandard is only needed for this."""
     import zstandard
@@ -108,9 +103,8 @@ def main():
     parser.add_argument("--layouts", type=Path, default=HERE.parents[1] / "fixtures/layouts")
     parser.add_argument("--only", nargs="+", help="these layouts")
     parser.add_argument("--named", type=Path, default=NAMED, help="a dump of Qdrant points with vectors `text` and `small`, .jsonl or .jsonl.zst")
-    parser.add_argument("--strict", action="store_true", help="layouts that are known not to be read yet fail too")
     options = parser.parse_args()
-    failed = missing = 0
+    failed = 0
     with tempfile.TemporaryDirectory(prefix="check-layouts-") as scratch:
         program = Program(options.binary, scratch)
         cases = [(c, options.layouts.resolve() / c.name) for c in CASES if not options.only or c.name in options.only]
@@ -126,16 +120,14 @@ def main():
                 while place.tb_next:
                     place = place.tb_next
                 wrong, counts = [f"{type(error).__name__}: {error} ({Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno})"], None
-            pending = bool(wrong) and case.name in PENDING and not options.strict
-            missing += pending
-            failed += bool(wrong) and not pending
+            failed += bool(wrong)
             told = "not converted" if counts is None else ", ".join(f"{n} {name}" if name != "main" else f"main {n or 'unnamed'}" for name, n in counts.items())
-            print(f"{'--' if pending else '!!' if wrong else 'ok'} {case.name:<24} {' '.join(case.flags):<34} | {told}", flush=True)
+            print(f"{'!!' if wrong else 'ok'} {case.name:<24} {' '.join(case.flags):<34} | {told}", flush=True)
             for line in wrong[:SHOWN]:
                 print(f"      {line}")
             if len(wrong) > SHOWN:
                 print(f"      … and {len(wrong) - SHOWN} more")
-    print(f"\n{len(cases) - failed - missing} of {len(cases)} as expected, {missing} not read yet")
+    print(f"\n{len(cases) - failed} of {len(cases)} as expected")
     return 1 if failed else 0
 
 

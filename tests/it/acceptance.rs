@@ -172,6 +172,11 @@ fn contextframe_finds_each_of_several_sources_and_namespaces() {
 }
 
 #[test]
+fn lancedb_opens_and_searches_the_lean_table() {
+    script("check_lancedb.py");
+}
+
+#[test]
 fn components_are_those_of_numpy() {
     script("check_resize.py");
 }

@@ -130,3 +130,30 @@ fn a_run_over_pages_or_rows_goes_on_where_it_died() {
         run(died.path(), &["verify", "out.lance", name]).expect(0);
     }
 }
+
+#[test]
+fn classes_in_one_file_are_collections() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let uuid = |n: u32| format!("00000000-0000-0000-0000-{n:012}");
+    let object = |n: u32, class: &str, values: &str| format!(r#"{{"class":"{class}","id":"{}","vector":[{values}],"properties":{{"n":{n}}}}}"#, uuid(n));
+    let pages = [
+        format!(r#"{{"objects":[{},{}]}}"#, object(1, "A", "1,2"), object(2, "B", "3,4")),
+        "{\"error\":[{\"message\":\"gone\"}]}".to_owned(),
+        format!(r#"{{"objects":[{},{}]}}"#, object(3, "B", "5,6"), object(4, "A", "7,8")),
+    ];
+    std::fs::write(path.join("pages.jsonl"), pages.join("\n")).expect("written");
+    let json = |args: &[&str], status| -> serde_json::Value { serde_json::from_str(&run(path, args).expect(status).stdout).expect("JSON") };
+    let report = json(&["convert", "pages.jsonl", "out.lance", "--json"], 1);
+    let members = |report: &serde_json::Value| {
+        report["collections"].as_array().expect("counts").iter().map(|c| format!("{} {}", c["collection"], c["members"])).collect::<Vec<_>>()
+    };
+    assert_eq!(members(&report), ["\"A\" 2", "\"B\" 2"]);
+    assert_eq!((&report["read"], &report["rejected"], &report["headers"]), (&5.into(), &1.into(), &2.into()), "{report}");
+    run(path, &["verify", "out.lance", "pages.jsonl"]).expect(0);
+    // As plain objects, too; a name of the user's is one for all.
+    let lines: Vec<String> = (0..40).map(|n| object(n, ["A", "B", "C"][n as usize % 3], "1,2")).collect();
+    std::fs::write(path.join("objects.jsonl"), lines.join("\n")).expect("written");
+    assert_eq!(members(&json(&["convert", "objects.jsonl", "three.lance", "--json", "--verify"], 0)), ["\"A\" 14", "\"B\" 13", "\"C\" 13"]);
+    assert_eq!(members(&json(&["convert", "objects.jsonl", "one.lance", "--collection", "all", "--json"], 0)), ["\"all\" 40"]);
+}

@@ -117,6 +117,10 @@ fn is_bytes(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) | DataType::BinaryView)
 }
 
+fn is_fixed_floats(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::FixedSizeList(item, _) if item.data_type().is_floating())
+}
+
 fn strings(array: &ArrayRef) -> std::result::Result<StringArray, ArrowError> {
     Ok(arrow_cast::cast(array, &DataType::Utf8)?.as_string::<i32>().clone())
 }
@@ -156,6 +160,11 @@ pub(super) fn prepare(root: &Node, spec: &Spec, batch: &RecordBatch) -> std::res
                 continue;
             }
             Some(Slot::Sparse(sparse)) => sparse_column(sparse, name, array)?,
+            // No schema says it, but lists of one length of floats are a vector.
+            None if spec.payload == "*" && is_fixed_floats(field.data_type()) => {
+                vector(Some(name), name, array, spec, &mut columns)?;
+                continue;
+            }
             Some(Slot::Payload) => match text()? {
                 Some(texts) => Column::PayloadText(texts),
                 None if kind == Kind::Object => Column::PayloadStruct(array.clone()),

@@ -130,21 +130,23 @@ def compare(path, records):
     _, main = fixed(table["vector"].combine_chunks() if table["vector"].num_chunks != 1 else table["vector"].chunk(0), table.schema.field("vector"))
     payloads, texts = table["x_source_payload"].to_pylist(), table["text_content"].to_pylist()
     beside = table["x_source_fields"].to_pylist()
-    # The main vector is the dense one without a column of its own, else what stands in no column.
+    # The main vector of a collection is the dense one without a column of its own, else what stands in no column.
     for record in records:
         for name in record.optional:
             if name not in others:
                 record.vectors.pop(name, None)
                 record.payload = record.payload.forms[0]
-    names = {name for r in records for name in r.vectors}
-    chosen = sorted(names - others.keys())
-    out.expect(len(chosen) <= 1, f"no columns for {chosen[1:]}")
-    out.counts["main"] = chosen[0] if chosen else "-"
+    chosen = {}
+    for collection in {r.collection for r in records}:
+        names = {name for r in records if r.collection == collection for name in r.vectors}
+        chosen[collection] = sorted(names - others.keys())
+        out.expect(len(chosen[collection]) <= 1, f"no columns for {chosen[collection][1:]} of {collection}")
+    out.counts["main"] = " and ".join(sorted({main[0] if main else "-" for main in chosen.values()}))
     for record in records:
         n = rows.get(key(record.collection, record.namespace, record.id))
         who = f"{record.id} of {record.collection}/{record.namespace or ''}"
         if out.expect(n is not None, f"{who}: no such row"):
-            check(out, who, record, n, main, others, chosen)
+            check(out, who, record, n, main, others, chosen[record.collection])
             check_payload(out, who, record, payloads[n], beside[n])
             out.expect(record.text is None or texts[n] == record.text, f"{who}: text {texts[n]!r:.80} instead of {record.text!r:.80}")
             out.counts["texts"] += record.text is not None
