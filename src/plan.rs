@@ -137,6 +137,8 @@ pub struct Input {
     pub rejects: Option<(Origin, bool)>,
     /// What becomes of main vectors that have another number of values.
     pub resize: Option<Arc<Resize>>,
+    /// Whether the records that were looked at name their namespaces themselves.
+    pub says_namespaces: bool,
     /// Only the records that say this collection; with `true`, those that say none, too.
     pub only: Option<(String, bool)>,
     /// The source's name of its main vector; `None` where it has no name, or is called `default`.

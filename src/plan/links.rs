@@ -76,15 +76,19 @@ fn targets(inputs: &[Input], remembered: &BTreeMap<String, String>) -> Vec<Targe
     for input in inputs {
         let collection = &input.collection;
         let target = entry(&mut all, &collection.source, &collection.name);
-        target.open |= input.spec.namespace.at().is_some();
+        // Where references are the source's own, all records of a collection have a tenant or none has.
+        target.open |= input.spec.namespace.at().is_some() && (input.says_namespaces || input.spec.references.is_none());
         target.namespaces.extend(input.shards.iter().map(|s| s.membership.collection.namespace.clone()));
     }
     for (key, text) in remembered {
         if let Some((source, name)) = key.strip_prefix(LAYOUT).and_then(|k| k.split_once('/')) {
             let target = entry(&mut all, source, name);
-            target.open |= serde_json::from_str::<Spec>(text).is_ok_and(|spec| spec.namespace.at().is_some());
+            target.open |= serde_json::from_str::<Spec>(text).is_ok_and(|spec| spec.namespace.at().is_some() && spec.references.is_none());
         } else if let Some((source, name)) = key.strip_prefix(NAMESPACES).and_then(|k| k.split_once('/')) {
-            entry(&mut all, source, name).namespaces.extend(serde_json::from_str::<Vec<String>>(text).unwrap_or_default());
+            let names = serde_json::from_str::<Vec<String>>(text).unwrap_or_default();
+            let target = entry(&mut all, source, name);
+            target.open |= names.iter().any(|name| !name.is_empty());
+            target.namespaces.extend(names);
         }
     }
     for target in all.values_mut().filter(|t| t.namespaces.is_empty()) {

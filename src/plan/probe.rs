@@ -147,6 +147,7 @@ pub(super) fn input(
         resize: None,
         main: None,
         only: None,
+        says_namespaces: false,
     };
     input.foreign = Arc::new(foreign(&input.spec, &known));
     survey(&mut input, first, promised, budget, vectors)?;
@@ -282,8 +283,10 @@ fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, Vector
     // No vector has this name, so each one is reported as unknown.
     let probe = Layout { main: Some("\0".to_owned()), dimension: 1, ..Layout::default() };
     let mut met: Vec<Met> = promised.into_iter().map(|(name, kind)| (name, kind, u64::MAX / 2)).collect();
+    let mut says_namespaces = false;
     let mut note = |decoded: crate::formats::Decoded, sampled: &mut u64| {
         *sampled += decoded.records;
+        says_namespaces |= decoded.origins.iter().any(|origin| origin.space != 0);
         for (name, kind) in decoded.unknown {
             match met.iter_mut().find(|(n, k, _)| *n == name && *k == kind) {
                 Some((.., count)) => *count = count.saturating_add(1),
@@ -319,7 +322,7 @@ fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, Vector
             }
         }
     }
-    input.sampled = sampled;
+    (input.sampled, input.says_namespaces) = (sampled, says_namespaces);
     let collection = (input.collection.source.clone(), input.collection.name.clone());
     vectors.inputs.push(Seen { dump: printable(&input.dump), collection, own: input.spec.main.clone(), met });
     Ok(())

@@ -193,5 +193,6 @@ pub(super) fn again(input: &Input) -> Input {
         resize: None,
         main: input.main.clone(),
         only: input.only.clone(),
+        says_namespaces: input.says_namespaces,
     }
 }

@@ -151,6 +151,14 @@ fn classes_in_one_file_are_collections() {
     assert_eq!(members(&report), ["\"A\" 2", "\"B\" 2"]);
     assert_eq!((&report["read"], &report["rejected"], &report["headers"]), (&5.into(), &1.into(), &2.into()), "{report}");
     run(path, &["verify", "out.lance", "pages.jsonl"]).expect(0);
+    // A class with tenants may refer to one without.
+    let of_tenant = |n: u32, to: &str| {
+        format!(r#"{{"class":"T","tenant":"t1","id":"{}","vector":[1,2],"properties":{{"r":[{{"beacon":"weaviate://localhost/{to}"}}]}}}}"#, uuid(n))
+    };
+    let lines = [of_tenant(11, &format!("U/{}", uuid(13))), of_tenant(12, &format!("T/{}", uuid(11))), object(13, "U", "3,4")];
+    std::fs::write(path.join("tenants.jsonl"), lines.join("\n")).expect("written");
+    let report = json(&["convert", "tenants.jsonl", "tenants.lance", "--json", "--verify"], 0);
+    assert_eq!((&report["links"][0]["references"], &report["links"][0]["dangling"]), (&2.into(), &0.into()), "{}", report["links"]);
     // As plain objects, too; a name of the user's is one for all.
     let lines: Vec<String> = (0..40).map(|n| object(n, ["A", "B", "C"][n as usize % 3], "1,2")).collect();
     std::fs::write(path.join("objects.jsonl"), lines.join("\n")).expect("written");
