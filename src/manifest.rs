@@ -2,6 +2,8 @@
 //!
 //! Types only; who reads parts and compares is `plan.rs` and `pipeline.rs`, who writes them the exporter.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The value of `format`.
@@ -29,11 +31,23 @@ pub struct Manifest {
     /// Program and version that wrote it.
     #[serde(default)]
     pub exporter: Option<String>,
+    /// RFC 3339 time at which it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    /// Options of the export that decide about its content, by flag: a filter, a consistency level.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, serde_json::Value>,
     /// What was exported.
     pub collections: Vec<CollectionEntry>,
     /// What was not, and why.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
+    /// Queries that the source itself has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queries: Option<Part>,
+    /// Other files of the source that lie beside the parts: its own snapshots or exports. The converter does not read them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileEntry>,
 }
 
 /// One collection, or one namespace of one.
@@ -60,6 +74,65 @@ pub struct CollectionEntry {
     pub schema: Option<serde_json::Value>,
     /// Its files, in order.
     pub parts: Vec<Part>,
+    /// Count by the source itself before the first record was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count_before: Option<CountEntry>,
+    /// The same after the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count_after: Option<CountEntry>,
+    /// Something of the source that changes when the collection is written to, before the first record was read.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub marker_before: serde_json::Value,
+    /// The same after the last one.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub marker_after: serde_json::Value,
+    /// Records that the source listed and then did not have any more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub vanished: u64,
+    /// Why this may not be what the source held: a count that differs, a source that changed meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+    /// What the source's interface does not give back exactly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<String>,
+    /// What else is worth knowing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// A count of the source's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountEntry {
+    /// Records.
+    pub value: u64,
+    /// The call that gave it.
+    #[serde(default)]
+    pub by: String,
+    /// Whether the source promises that it is exact at that moment.
+    #[serde(default)]
+    pub exact: bool,
+}
+
+/// A file that the source has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Path inside the snapshot's folder.
+    pub path: String,
+    /// The collection that it belongs to.
+    #[serde(default)]
+    pub collection: Option<String>,
+    /// What it is.
+    #[serde(default)]
+    pub what: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Lower-case hexadecimal SHA-256.
+    pub sha256: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One vector of a collection.

@@ -3,6 +3,8 @@
 //! Opens no file: it is handed one. Columns that the layout does not name are kept as JSON, like a text record's other keys.
 
 mod column;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::fs::File;

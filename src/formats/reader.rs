@@ -88,16 +88,17 @@ impl<'a> RecordReader<'a> {
             cursor.end()?;
             return Err(Refusal::new(Code::BadJson, format!("the record is a JSON {}, expected an object", kind.name())).into());
         }
-        let root = self.root;
-        cursor.object(|key, cursor| {
-            let key = key.value();
-            if !self.keys.add(key.clone()) {
-                return Err(duplicate(&key, "record"));
-            }
-            self.field(root, key, "", cursor)
-        })?;
+        cursor.object(|key, cursor| self.member(key.value(), cursor))?;
         cursor.end()?;
         self.complete()
+    }
+
+    /// One member of the record's object.
+    pub(super) fn member(&mut self, key: Cow<'a, str>, cursor: &mut Cursor<'a>) -> std::result::Result<(), Stop> {
+        if !self.keys.add(key.clone()) {
+            return Err(duplicate(&key, "record"));
+        }
+        self.field(self.root, key, "", cursor)
     }
 
     /// What can be said only when the whole record is read.

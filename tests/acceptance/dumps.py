@@ -7,6 +7,7 @@ handed on as broken, and the caller looks for it in the rejects file.
 import base64
 import gzip
 import io
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,9 +50,13 @@ class Source:
 
 
 def shards(paths):
-    """The files behind the arguments, folders opened, in name order."""
+    """The files behind the arguments, folders opened, in name order; of a snapshot, its parts in the manifest's order."""
     for path in map(Path, paths):
-        if path.is_dir():
+        manifest = path / "manifest.json"
+        if manifest.is_file() and '"vec2lance-snapshot"' in manifest.read_text():
+            for collection in json.loads(manifest.read_text())["collections"]:
+                yield from (path / part["path"] for part in collection["parts"])
+        elif path.is_dir():
             for inner in sorted(path.rglob("*")):
                 if inner.is_file() and ENDINGS.search(inner.name) and not inner.name.endswith("manifest.json"):
                     yield inner

@@ -38,8 +38,15 @@ pub(super) enum Column {
     PayloadStruct(ArrayRef),
     Text(StringArray),
     Namespace(StringArray),
+    /// JSON text of a member of the record, as it would stand in a line; `true` for the id.
+    Member(String, bool, StringArray),
+    /// JSON text of an object whose members are the record's.
+    Members(StringArray),
     Other(String, ArrayRef),
 }
+
+/// The key of a column's metadata by which `vec2lance-export` says what its text is: `json` or `rest`.
+pub(super) const MARK: &str = "vec2lance";
 
 /// What a JSON text in a column is.
 #[derive(Debug, Clone)]
@@ -68,6 +75,10 @@ impl Column {
     pub(super) fn id(&self, row: usize) -> Option<String> {
         match self {
             Self::Id(ids, _) if ids.is_valid(row) => Some(ids.value(row).to_owned()),
+            Self::Member(_, true, texts) if texts.is_valid(row) => {
+                let text = texts.value(row);
+                Some(serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned()))
+            }
             _ => None,
         }
     }
@@ -139,6 +150,17 @@ pub(super) fn prepare(root: &Node, spec: &Spec, batch: &RecordBatch) -> std::res
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
         let name = field.name();
         let slot = root.child(name).and_then(|node| node.slot.as_ref());
+        match field.metadata().get(MARK).map(String::as_str) {
+            Some("json") => {
+                columns.push(Column::Member(name.clone(), matches!(slot, Some(Slot::Id)), strings(array)?));
+                continue;
+            }
+            Some("rest") => {
+                columns.push(Column::Members(strings(array)?));
+                continue;
+            }
+            _ => {}
+        }
         let kind = kind_of(field.data_type());
         let text = || Texts::of(array);
         // A column without a single value has no type; a vector that is nowhere is none.
@@ -333,6 +355,20 @@ pub(super) fn read_row<'a>(reader: &mut RecordReader<'a>, columns: &'a [Column],
                     reader.record.namespace = Some(Cow::Borrowed(names.value(row)));
                 }
             }
+            Column::Member(name, _, texts) => {
+                if texts.is_valid(row) {
+                    let mut cursor = Cursor::new(texts.value(row));
+                    reader.member(Cow::Borrowed(name), &mut cursor)?;
+                    cursor.end()?;
+                }
+            }
+            Column::Members(texts) => {
+                if texts.is_valid(row) {
+                    let mut cursor = Cursor::new(texts.value(row));
+                    cursor.object(|key, cursor| reader.member(key.value(), cursor))?;
+                    cursor.end()?;
+                }
+            }
             Column::Other(name, array) => {
                 if array.is_null(row) && !rest_is_payload {
                     continue;
@@ -350,7 +386,8 @@ pub(super) fn read_row<'a>(reader: &mut RecordReader<'a>, columns: &'a [Column],
         }
         reader.met(column_name(column));
     }
-    if matches!(reader.record.payload, Payload::Missing) {
+    let told = columns.iter().any(|c| matches!(c, Column::Member(..) | Column::Members(_)));
+    if !told && matches!(reader.record.payload, Payload::Missing) {
         reader.no_payload();
     }
     reader.complete()

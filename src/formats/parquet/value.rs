@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::display::array_value_to_string;
 use arrow_schema::DataType;
 
+use super::column::MARK;
 use crate::formats::json::{Kind, push_string};
 use crate::reject::hex;
 
@@ -28,13 +29,31 @@ pub(super) fn kind_of(data_type: &DataType) -> Kind {
 #[must_use]
 pub fn row_text(batch: &RecordBatch, row: usize) -> String {
     let mut out = String::from("{");
-    for (index, (field, array)) in batch.schema().fields().iter().zip(batch.columns()).enumerate() {
-        if index > 0 {
+    let schema = batch.schema();
+    let marked = schema.fields().iter().any(|f| f.metadata().contains_key(MARK));
+    for (field, array) in schema.fields().iter().zip(batch.columns()) {
+        let text = field.metadata().get(MARK).zip(array.as_string_opt::<i32>());
+        // There, null is what the record does not have.
+        if marked && array.is_null(row) {
+            continue;
+        }
+        if out.len() > 1 {
             out.push(',');
         }
-        push_string(&mut out, field.name());
-        out.push(':');
-        push_value(&mut out, array, row);
+        match text {
+            Some((mark, texts)) if mark == "rest" => {
+                let members = texts.value(row);
+                out.push_str(members.strip_prefix('{').and_then(|m| m.strip_suffix('}')).unwrap_or(members));
+            }
+            text => {
+                push_string(&mut out, field.name());
+                out.push(':');
+                match text {
+                    Some((_, texts)) => out.push_str(texts.value(row)),
+                    None => push_value(&mut out, array, row),
+                }
+            }
+        }
     }
     out.push('}');
     out
