@@ -1,6 +1,21 @@
 //! The command line: clap types and nothing else. What they mean is decided in `plan.rs`.
 
+mod bench;
+mod compare;
+mod index;
+mod lists;
+mod report;
+mod search;
+mod tune;
 mod values;
+
+pub use bench::Bench;
+pub use compare::Compare;
+pub use index::Index;
+pub use lists::{Formats, Rejects};
+pub use report::Report;
+pub use search::Search;
+pub use tune::Tune;
 
 use std::path::PathBuf;
 
@@ -11,7 +26,7 @@ use crate::dataset::write::Compression;
 use crate::dedupe::OnDuplicate;
 use crate::frame::resize::Method;
 pub use values::MaxRejects;
-use values::{parse_cosine, parse_dimension, parse_max_rejects, parse_size};
+use values::{parse_cosine, parse_dimension, parse_max_rejects, parse_recall, parse_size};
 
 /// Turns dumps of Pinecone, Weaviate, Qdrant, Chroma and Milvus into an indexed Lance dataset that ContextFrame opens.
 ///
@@ -46,8 +61,18 @@ pub enum Command {
     Verify(Box<Verify>),
     /// Build or rebuild the indices of a dataset.
     Index(Index),
+    /// Look into a dataset: the rows nearest to a row or a vector, or with some words.
+    Search(Search),
+    /// Hold the dataset's answers against those of the source: is the same found as there?
+    Compare(Compare),
+    /// Find the settings of a search, or the index, that find enough of the true neighbours.
+    Tune(Tune),
+    /// Measure how long searches take.
+    Bench(Bench),
     /// Say what was wrong with the records of a rejects file, by code and with examples.
     Rejects(Rejects),
+    /// Write one page about a dataset, to hand over: what was migrated, what was checked, what it holds and how well it is searched.
+    Report(Report),
     /// List the layouts that can be read.
     Formats(Formats),
     /// Print a completion script for a shell.
@@ -329,60 +354,16 @@ pub struct Indexing {
     /// Sub-vectors of the product quantiser; must divide the dimension.
     #[arg(long, value_name = "N")]
     pub sub_vectors: Option<usize>,
-    /// Bits of a product quantiser's code: 4 or 8.
+    /// Bits of a product quantiser's code: 4 or 8; of IVF_RQ, of each value: 1 to 9.
     #[arg(long, value_name = "N")]
     pub bits: Option<usize>,
+    /// With --index auto: the share of the true 10 nearest that a search without settings must find, such as 0.95. It is measured, and
+    /// where the usual index does not reach it, others are built until one does.
+    #[arg(long, value_name = "RECALL", value_parser = parse_recall)]
+    pub target_recall: Option<f64>,
     /// Index every other vector too: dense ones by the metric, multi-vectors by cosine, bits and bytes by Hamming distance.
     #[arg(long)]
     pub vector_indices: bool,
-}
-
-/// `index`.
-#[derive(Debug, Args)]
-pub struct Index {
-    /// The dataset.
-    #[arg(value_name = "OUT.lance", value_hint = ValueHint::DirPath)]
-    pub dataset: PathBuf,
-    /// Threads; by default one for each core.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-    /// Memory to stay within: 512MiB, 2GiB, …
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
-    pub memory: u64,
-    /// Print the report as JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Which indices.
-    #[command(flatten)]
-    pub indexing: Indexing,
-}
-
-/// `rejects`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Each line of the file is one refused record: its place, a code, the reason, and the record itself as `original`.\nMend `original` (as text, or put a JSON object in its place), then:\n  vec2lance convert OUT.rejects.jsonl OUT.lance --append"
-)]
-pub struct Rejects {
-    /// The file, OUT.rejects.jsonl.
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub file: PathBuf,
-    /// Examples of each code.
-    #[arg(long, value_name = "N", default_value = "3")]
-    pub examples: usize,
-    /// Print as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `formats`.
-#[derive(Debug, Args)]
-pub struct Formats {
-    /// Print the TOML of one layout, to start a layout of your own from.
-    #[arg(long, value_name = "FORMAT")]
-    pub print: Option<String>,
-    /// Print as JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// The names on the command line, with the underscores that Lance has.
@@ -400,6 +381,12 @@ pub enum IndexKindArg {
     /// A graph over scalar-quantised vectors.
     #[value(name = "ivf_hnsw_sq")]
     IvfHnswSq,
+    /// A byte for each value.
+    #[value(name = "ivf_sq")]
+    IvfSq,
+    /// RaBitQ codes: some bits for each value.
+    #[value(name = "ivf_rq")]
+    IvfRq,
     /// Full text and scalar indices only.
     #[value(name = "no_vector")]
     NoVector,
@@ -414,6 +401,8 @@ impl From<IndexKindArg> for IndexKind {
             IndexKindArg::IvfPq => Self::IvfPq,
             IndexKindArg::IvfFlat => Self::IvfFlat,
             IndexKindArg::IvfHnswSq => Self::IvfHnswSq,
+            IndexKindArg::IvfSq => Self::IvfSq,
+            IndexKindArg::IvfRq => Self::IvfRq,
             IndexKindArg::NoVector => Self::NoVector,
             IndexKindArg::None => Self::None,
         }

@@ -18,6 +18,12 @@
 //! | [`pipeline`] | the only place that knows the whole order | |
 //! | [`check`] | `inspect --check`: a snapshot against its manifest | write anything |
 //! | [`verify`] | both sides read again, row against record | write anything |
+//! | [`exact`] | the true nearest rows, by comparing every query with every vector | use an index |
+//! | [`compare`] | the dataset's answers against the source's, and what is to blame | write anything |
+//! | [`tune`] | settings, or an index, that find enough | change a dataset but through [`dataset`] |
+//! | [`mod@bench`] | how long searches take | judge an answer |
+//! | [`look`] | one search from the terminal | write anything |
+//! | [`overview`] | all that is known of a finished dataset, as one value | write anything |
 //! | [`dedupe`], [`sorted`] | records that share an id; more entries than memory holds, in order | read a record |
 //! | [`links`] | the second pass over references: is every target there | write anything |
 //! | [`rejects`] | a rejects file read back | decode a record |
@@ -27,16 +33,21 @@
 //!
 //! `tests/it/house.rs` holds this table.
 
+pub mod bench;
 pub mod check;
 pub mod cli;
+pub mod compare;
 pub mod dataset;
 pub mod dedupe;
 pub mod error;
+pub mod exact;
 pub mod formats;
 pub mod frame;
 pub mod heap;
 pub mod links;
+pub mod look;
 pub mod manifest;
+pub mod overview;
 pub mod pipeline;
 pub mod plan;
 pub mod reject;
@@ -45,4 +56,5 @@ pub mod report;
 pub mod seal;
 pub mod sorted;
 pub mod source;
+pub mod tune;
 pub mod verify;

@@ -2,6 +2,11 @@
 //!
 //! No decision about data is made here.
 
+#[path = "main/report.rs"]
+mod page;
+#[path = "main/searches.rs"]
+mod searches;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,6 +56,10 @@ fn prepare(cli: &Cli) {
         Command::Convert(c) => (c.reading.threads, Some(c.per_collection.as_deref().map_or_else(|| staging_path(&c.out), each::scratch)), c.reading.memory),
         Command::Index(i) => (i.threads, Some(pipeline::Scratch::path(&i.dataset)), i.memory),
         Command::Verify(v) => (v.reading.threads, None, v.reading.memory),
+        Command::Compare(c) => (c.threads, None, c.memory),
+        Command::Tune(t) => (t.threads, Some(pipeline::Scratch::path(&t.dataset)), t.memory),
+        Command::Bench(b) => (b.threads, None, 1 << 30),
+        Command::Report(r) => (r.threads, None, 1 << 30),
         _ => (None, None, 1 << 30),
     };
     let threads = threads.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from);
@@ -114,7 +123,12 @@ fn run(cli: Cli) -> Result<Status> {
         Command::Inspect(inspect) => run_inspect(&inspect),
         Command::Verify(verify) => run_verify(&verify),
         Command::Index(index) => run_index(&index),
+        Command::Search(args) => searches::search::run(&args),
+        Command::Compare(args) => searches::compare::run(&args),
+        Command::Tune(args) => searches::tune::run(&args),
+        Command::Bench(args) => searches::bench::run(&args),
         Command::Rejects(rejects) => run_rejects(&rejects),
+        Command::Report(args) => page::run(&args),
         Command::Formats(formats) => run_formats(&formats),
         Command::Completions { shell } => {
             let mut out = Vec::new();
@@ -210,7 +224,15 @@ fn verify_report(args: &Verify, stop: &AtomicBool) -> Result<VerifyReport> {
     sources::remember(&dumps, &mut reading, recorded.sources());
     let taken = recorded.fill(opened.config(), &mut reading);
     let notes = if taken.is_empty() { vec![] } else { vec![format!("the dump was read as the dataset was converted: {}", taken.join(" "))] };
-    let indexing = Indexing { index: IndexKindArg::Auto, metric: Some(Metric::Cosine), partitions: None, sub_vectors: None, bits: None, vector_indices: false };
+    let indexing = Indexing {
+        index: IndexKindArg::Auto,
+        metric: Some(Metric::Cosine),
+        partitions: None,
+        sub_vectors: None,
+        bits: None,
+        target_recall: None,
+        vector_indices: false,
+    };
     let mut plan = plan(&dumps, &reading, &indexing, args.member_relationship.unwrap_or_else(|| recorded.relationship()))?;
     plan.layout.promoted = Recorded::promoted(opened.config());
     pipeline::recall(&plan, &args.dataset)?;
@@ -285,9 +307,16 @@ fn run_index(args: &Index) -> Result<Status> {
         },
     };
     let indexing = &args.indexing;
-    let wishes = Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits, memory: Some(args.memory) };
+    let wishes = Wishes {
+        partitions: indexing.partitions,
+        sub_vectors: indexing.sub_vectors,
+        bits: indexing.bits,
+        memory: Some(args.memory),
+        target_recall: indexing.target_recall,
+    };
     let order = Order { kind: indexing.index.into(), wishes, metric, memory: args.memory, named: indexing.vector_indices };
     let built = index::build(&engine, &mut opened, &order)?;
+    let built = vec2lance::tune::reach(&engine, &mut opened, &order, Some(built.clone()))?.unwrap_or(built);
     pipeline::flush(&args.dataset)?;
     if let Ok(mut unfinished) = UNFINISHED.lock() {
         unfinished.clear();

@@ -6,6 +6,7 @@ mod answers;
 mod apart;
 mod beside;
 mod collection;
+mod collections;
 mod decoders;
 mod fields;
 mod links;
@@ -47,6 +48,7 @@ use crate::source::find::{self, Shard};
 
 use sources::Source;
 
+pub use collections::{CollectionFiles, collections};
 use mapfile::MapFile;
 pub use output::{Mode, Output, journal_path, report_path, staging_path, unfinished};
 pub use reader::{Held, Position, ShardReader};
@@ -198,7 +200,13 @@ pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relations
         targets: vec![],
         index: indexing.index.into(),
         named_indices: indexing.vector_indices,
-        wishes: Wishes { partitions: indexing.partitions, sub_vectors: indexing.sub_vectors, bits: indexing.bits, memory: Some(reading.memory) },
+        wishes: Wishes {
+            partitions: indexing.partitions,
+            sub_vectors: indexing.sub_vectors,
+            bits: indexing.bits,
+            memory: Some(reading.memory),
+            target_recall: indexing.target_recall,
+        },
         resizing,
         lean,
         notes,
@@ -209,34 +217,6 @@ pub fn plan(dumps: &[PathBuf], reading: &Reading, indexing: &Indexing, relations
     let many = u64::MAX;
     crate::dataset::choose::choose(plan.index, plan.wishes, many, plan.layout.dimension)?;
     Ok(plan)
-}
-
-/// A collection of the dumps, and its files.
-#[derive(Debug, PartialEq, Eq)]
-pub struct CollectionFiles {
-    /// The database.
-    pub source: String,
-    /// The collection's name.
-    pub name: String,
-    /// Names and sizes in bytes of its shards.
-    pub files: Vec<(String, u64)>,
-}
-
-/// The collections of these dumps, in the order in which the first record of each is met.
-///
-/// # Errors
-/// As [`plan`], except that collections may contradict each other.
-pub fn collections(dumps: &[PathBuf], reading: &Reading, relationship: Relationship) -> Result<Vec<CollectionFiles>> {
-    let looked = look(dumps, reading, relationship, &budget(reading), &mut Vec::new())?;
-    let mut all: Vec<CollectionFiles> = Vec::new();
-    for input in looked.inputs {
-        let files = input.shards.iter().map(|s| (s.shard.name.clone(), s.shard.size));
-        match all.iter_mut().find(|c| c.source == input.collection.source && c.name == input.collection.name) {
-            Some(known) => known.files.extend(files),
-            None => all.push(CollectionFiles { source: input.collection.source.clone(), name: input.collection.name.clone(), files: files.collect() }),
-        }
-    }
-    Ok(all)
 }
 
 /// What is known of each dump by itself.
@@ -458,7 +438,7 @@ fn metric(asked: Option<Metric>, told: &BTreeMap<&'static str, String>) -> Resul
     match (told.next(), told.next()) {
         (None, _) => Ok((Metric::Cosine, "assumed: the dump does not say, --metric sets it".to_owned())),
         (Some((name, by)), None) => Ok((Metric::parse(name).unwrap_or(Metric::Cosine), by.clone())),
-        (Some((_, one)), Some((_, other))) => Err(Error::new(format!("the dumps have different metrics: {one}; {other}")).help("choose one with --metric")),
+        (Some((_, one)), Some((_, other))) => Err(Error::new(format!("the dumps have different metrics: {one}; {other}")).help("choose one with --metric, or make a dataset of each collection with --per-collection OUT_DIR")),
     }
 }
 

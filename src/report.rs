@@ -5,17 +5,23 @@
 mod convert;
 mod inspect;
 mod links;
+mod overview;
+mod page;
 mod progress;
 mod rejects;
 mod resize;
+mod searches;
 mod text;
 mod verify;
 
 pub use convert::ConvertReport;
 pub use inspect::{CheckReport, InspectReport, PartCheck};
 pub use links::lines as reference_lines;
+pub use overview::page_text;
+pub use page::page;
 pub use progress::TerminalProgress;
 pub use rejects::rejects_text;
+pub use searches::{bench_text, compare_text, search_all_text, search_text, tune_text};
 pub use text::{Table, bytes, count};
 pub use verify::VerifyReport;
 

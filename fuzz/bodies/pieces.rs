@@ -71,15 +71,15 @@ pub fn pages(data: &[u8]) {
         let decoder = UnpackDecoder::new(decoders.another_text(), Box::new(pages.clone()), 0);
         let decoded = settle(&decoder, &lines(data), &mut Layout { main: None, dimension: 2, ..Layout::default() });
         assert_eq!(decoded.records as usize, of_lines.places.len() + of_lines.broken.len());
-        apart(data, Some(pages));
+        apart(data, Some(&pages));
     }
     apart(data, None);
 }
 
-fn apart(data: &[u8], pages: Option<Pages>) {
-    let inner = || pages.clone().map(|pages| Box::new(pages) as Box<dyn Unpack>);
+fn apart(data: &[u8], pages: Option<&Pages>) {
+    let inner = || pages.map(|pages| Box::new(pages.clone()) as Box<dyn Unpack>);
     let all = records(inner().as_deref(), &lines(data), 0);
-    let mut names: Vec<String> = (0..all.places.len()).filter_map(|at| collection(all.text(at), "class").map(|name| name.into_owned())).collect();
+    let mut names: Vec<String> = (0..all.places.len()).filter_map(|at| collection(all.text(at), "class").map(std::borrow::Cow::into_owned)).collect();
     names.sort();
     names.dedup();
     let first = names.first().cloned().unwrap_or_default();

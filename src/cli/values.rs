@@ -24,6 +24,10 @@ pub(super) fn parse_dimension(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=1 << 20).contains(n)).ok_or_else(|| "expected a number from 1 to 1048576, such as 384".to_owned())
 }
 
+pub(super) fn parse_recall(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|r| *r > 0.0 && *r <= 1.0).ok_or_else(|| "expected a number above 0 and not above 1, such as 0.95".to_owned())
+}
+
 pub(super) fn parse_cosine(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|c| (-1.0..=1.0).contains(c)).ok_or_else(|| "expected a number from -1 to 1, such as 0.99".to_owned())
 }

@@ -50,6 +50,10 @@ pub enum IndexKind {
     IvfFlat,
     /// A graph over scalar-quantised vectors.
     IvfHnswSq,
+    /// Scalar-quantised, a byte for each value.
+    IvfSq,
+    /// RaBitQ: rotated, then some bits for each value (Gao and Long 2024).
+    IvfRq,
     /// No vector index, but full text and scalar ones.
     NoVector,
     /// No index of any kind.
@@ -67,18 +71,20 @@ pub struct Wishes {
     pub bits: Option<usize>,
     /// `--memory` in bytes; `None` for as much as it takes.
     pub memory: Option<u64>,
+    /// `--target-recall`: what a search without settings must find. Not looked at here.
+    pub target_recall: Option<f64>,
 }
 
 /// The index that will be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// `IVF_PQ`, `IVF_FLAT`, `IVF_HNSW_SQ`; `NoVector` and `None` build no vector index.
+    /// `IVF_PQ`, `IVF_FLAT`, `IVF_HNSW_SQ`, `IVF_SQ`, `IVF_RQ`; `NoVector` and `None` build no vector index.
     pub kind: IndexKind,
     /// Partitions.
     pub partitions: usize,
     /// Sub-vectors (IVF_PQ only; 0 otherwise).
     pub sub_vectors: usize,
-    /// Bits of a code (IVF_PQ only; 0 otherwise).
+    /// Bits of a code (IVF_PQ and IVF_RQ only; 0 otherwise).
     pub bits: usize,
     /// Why, one sentence each.
     pub why: Vec<String>,
@@ -92,6 +98,8 @@ impl Choice {
             IndexKind::IvfPq => "IVF_PQ",
             IndexKind::IvfFlat => "IVF_FLAT",
             IndexKind::IvfHnswSq => "IVF_HNSW_SQ",
+            IndexKind::IvfSq => "IVF_SQ",
+            IndexKind::IvfRq => "IVF_RQ",
             IndexKind::Auto | IndexKind::NoVector | IndexKind::None => "none",
         }
     }
@@ -108,6 +116,8 @@ const FLAT_BASE: u64 = 128 << 20;
 const ALL_SEARCHED: u64 = 6;
 /// Rows of a partition below which more partitions are not worth their centroids.
 const SMALL_PARTITION: u64 = 8_192;
+/// Bits of a value of an IVF_RQ code; Lance's default.
+const RQ_BITS: usize = 5;
 /// Rows of a partition in large datasets, where only some partitions are searched.
 const LARGE_PARTITION: u64 = 32_768;
 
@@ -116,6 +126,9 @@ const LARGE_PARTITION: u64 = 32_768;
 /// # Errors
 /// A parameter of the user's that cannot work with this dimension or number of vectors.
 pub fn choose(kind: IndexKind, wishes: Wishes, usable: u64, dimension: usize) -> Result<Choice> {
+    if wishes.target_recall.is_some() && kind != IndexKind::Auto {
+        return Err(Error::new("--target-recall chooses the index, and --index names one").help("give --index auto, or leave --target-recall out"));
+    }
     let mut why = Vec::new();
     let none = |kind, reason: &str| Choice { kind, partitions: 0, sub_vectors: 0, bits: 0, why: vec![reason.to_owned()] };
     if kind == IndexKind::None {
@@ -143,8 +156,11 @@ pub fn choose(kind: IndexKind, wishes: Wishes, usable: u64, dimension: usize) ->
         }
         asked => asked,
     };
-    let mut bits = wishes.bits.unwrap_or(8);
-    if bits != 4 && bits != 8 {
+    let mut bits = wishes.bits.unwrap_or(if kind == IndexKind::IvfRq { RQ_BITS } else { 8 });
+    if kind == IndexKind::IvfRq && !(1..=9).contains(&bits) {
+        return Err(Error::new(format!("--bits {bits}: Lance has IVF_RQ codes of 1 to 9 bits")).help("leave --bits out for 5"));
+    }
+    if kind != IndexKind::IvfRq && bits != 4 && bits != 8 {
         return Err(Error::new(format!("--bits {bits}: Lance has codes of 4 or 8 bits")).help("leave --bits out for 8"));
     }
     if kind == IndexKind::IvfPq && usable < 1 << bits {
@@ -158,7 +174,7 @@ pub fn choose(kind: IndexKind, wishes: Wishes, usable: u64, dimension: usize) ->
     }
     let partitions = partitions(kind, wishes, usable, &mut why)?;
     let sub_vectors = if kind == IndexKind::IvfPq { sub_vectors(wishes, dimension, bits, &mut why)? } else { 0 };
-    let bits = if kind == IndexKind::IvfPq { bits } else { 0 };
+    let bits = if matches!(kind, IndexKind::IvfPq | IndexKind::IvfRq) { bits } else { 0 };
     Ok(Choice { kind, partitions, sub_vectors, bits, why })
 }
 
@@ -171,12 +187,16 @@ fn partitions(kind: IndexKind, wishes: Wishes, usable: u64, why: &mut Vec<String
     }
     let few = (usable / SMALL_PARTITION).min(ALL_SEARCHED);
     let n = match kind {
-        IndexKind::IvfPq => usize::try_from((usable / LARGE_PARTITION).max(few)).unwrap_or(1).clamp(1, 4096),
+        IndexKind::IvfPq | IndexKind::IvfRq | IndexKind::IvfSq => usize::try_from((usable / LARGE_PARTITION).max(few)).unwrap_or(1).clamp(1, 4096),
         _ => 1,
     };
     why.push(match kind {
-        IndexKind::IvfPq if n as u64 <= ALL_SEARCHED => format!("{n} partitions, so few that a search without nprobes looks into all of them"),
-        IndexKind::IvfPq => format!("{n} partitions of about {LARGE_PARTITION} rows, so that a search without nprobes looks into many neighbours"),
+        IndexKind::IvfPq | IndexKind::IvfRq | IndexKind::IvfSq if n as u64 <= ALL_SEARCHED => {
+            format!("{n} partitions, so few that a search without nprobes looks into all of them")
+        }
+        IndexKind::IvfPq | IndexKind::IvfRq | IndexKind::IvfSq => {
+            format!("{n} partitions of about {LARGE_PARTITION} rows, so that a search without nprobes looks into many neighbours")
+        }
         IndexKind::IvfFlat => "1 partition, so that every search is exact".to_owned(),
         _ => "1 partition, one graph over all vectors".to_owned(),
     });

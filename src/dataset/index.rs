@@ -17,6 +17,7 @@ use lance::index::DatasetIndexExt;
 use lance::index::vector::VectorIndexParams;
 use lance_index::optimize::OptimizeOptions;
 use lance_index::scalar::{BuiltinIndexType, InvertedIndexParams, ScalarIndexParams};
+use lance_index::vector::bq::RQBuildParams;
 use lance_index::vector::hnsw::builder::HnswBuildParams;
 use lance_index::vector::ivf::IvfBuildParams;
 use lance_index::vector::pq::PQBuildParams;
@@ -385,6 +386,8 @@ fn vector_params(models: &Models, choice: &Choice, dimension: usize, codes: Opti
             VectorIndexParams::with_ivf_pq_params(metric, ivf, pq)
         }
         IndexKind::IvfHnswSq => VectorIndexParams::with_ivf_hnsw_sq_params(metric, ivf, HnswBuildParams::default(), SQBuildParams::default()),
+        IndexKind::IvfSq => VectorIndexParams::with_ivf_sq_params(metric, ivf, SQBuildParams::default()),
+        IndexKind::IvfRq => VectorIndexParams::with_ivf_rq_params(metric, ivf, RQBuildParams::new(u8::try_from(choice.bits).unwrap_or(5))),
         _ => VectorIndexParams::with_ivf_flat_params(metric, ivf),
     })
 }
@@ -471,6 +474,7 @@ fn commit(engine: &Engine, opened: &mut Opened, new_indices: Vec<IndexMetadata>,
     Ok(())
 }
 
+pub mod alone;
 pub(crate) mod named;
 #[cfg(test)]
 mod tests;

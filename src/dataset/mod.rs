@@ -11,6 +11,7 @@ mod encode;
 pub mod index;
 pub mod kernel;
 pub mod kmeans;
+pub mod nearest;
 pub mod read;
 mod sample;
 pub mod table;

@@ -1,6 +1,6 @@
 //! Reads a dataset back: scans, rows by address, what is known of its indices. Writes nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +38,15 @@ pub struct IndexFacts {
     pub broken: Option<String>,
 }
 
+/// When and by what a version was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// Library and version, as the writer says.
+    pub by: Option<String>,
+}
+
 impl Opened {
     /// The columns.
     #[must_use]
@@ -49,6 +58,22 @@ impl Opened {
     #[must_use]
     pub fn storage(&self) -> String {
         self.dataset.manifest().data_storage_format.version.to_string()
+    }
+
+    /// When the version was written (RFC 3339, UTC), and what wrote it.
+    #[must_use]
+    pub fn written(&self) -> Stamp {
+        let at = self.dataset.version().timestamp.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        Stamp { at, by: self.dataset.manifest().writer_version.as_ref().map(|w| format!("{} {}", w.library, w.version)) }
+    }
+
+    /// Versions that have a name.
+    ///
+    /// # Errors
+    /// The dataset cannot be read.
+    pub fn tags(&self, engine: &Engine) -> Result<BTreeMap<String, u64>> {
+        let tags = engine.block_on(self.dataset.tags().list()).map_err(|e| lance_error("list the tags", &e))?;
+        Ok(tags.into_iter().map(|(name, tag)| (name, tag.version)).collect())
     }
 
     /// Key and value pairs that travel with the dataset.

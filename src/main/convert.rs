@@ -181,6 +181,9 @@ fn verified(convert: &Convert, output: &Output, text: &str, mut report: serde_js
         reading: convert.reading.clone(),
     };
     let found = verify_report(&args, stop)?;
+    // Where `report` looks for it.
+    let path = output.dataset.with_extension("verify.json");
+    std::fs::write(&path, report::json(&found)).map_err(|e| Error::io("write", &path, &e))?;
     let differs = found.status != 0;
     let text = if convert.json {
         report["verify"] = serde_json::to_value(&found).unwrap_or_default();

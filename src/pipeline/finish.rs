@@ -125,7 +125,8 @@ impl Run<'_> {
             named: self.plan.named_indices,
         };
         let changed = self.update.as_ref().map(|u| (u.changes().added + u.changes().changed, wanted_rows));
-        let (built, index_error) = match bring_up(self.engine, &mut opened, &order, changed) {
+        let brought = bring_up(self.engine, &mut opened, &order, changed).and_then(|built| crate::tune::reach(self.engine, &mut opened, &order, built));
+        let (built, index_error) = match brought {
             Ok(built) => (built, None),
             Err(error) => {
                 if fresh {

@@ -150,7 +150,7 @@ pub(super) fn input(
         says_namespaces: false,
     };
     input.foreign = Arc::new(foreign(&input.spec, &known));
-    survey(&mut input, first, promised, budget, vectors)?;
+    survey(&mut input, first.as_ref(), promised, budget, vectors)?;
     Ok(input)
 }
 
@@ -279,7 +279,7 @@ pub(super) fn survey_again(input: &mut Input, own: Option<String>, budget: &Budg
 }
 
 /// Decodes samples until a dense vector is found, and notes every vector met on the way.
-fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, VectorKind)>, budget: &Budget, vectors: &mut Vectors) -> Result<()> {
+fn survey(input: &mut Input, first: Option<&First>, promised: Vec<(String, VectorKind)>, budget: &Budget, vectors: &mut Vectors) -> Result<()> {
     // No vector has this name, so each one is reported as unknown.
     let probe = Layout { main: Some("\0".to_owned()), dimension: 1, ..Layout::default() };
     let mut met: Vec<Met> = promised.into_iter().map(|(name, kind)| (name, kind, u64::MAX / 2)).collect();
@@ -298,9 +298,9 @@ fn survey(input: &mut Input, first: Option<First>, promised: Vec<(String, Vector
     let failed = |e: arrow_schema::ArrowError| Error::new(format!("{}: cannot be decoded: {e}", printable(&input.dump)));
     let mut sampled = 0;
     if first.is_some() || input.only.is_some() {
-        let at = first.as_ref().map_or(0, |first| first.at);
+        let at = first.map_or(0, |first| first.at);
         let mut found = false;
-        if let Some(first) = &first {
+        if let Some(first) = first {
             let decoder = input.decoder(&input.shards[at], u32::try_from(at).unwrap_or(0))?;
             found = note(decoder.decode(&first.chunk, &probe).map_err(failed)?, &mut sampled);
         }

@@ -13,7 +13,7 @@ use crate::frame::vectors::Layout;
 use crate::reject::{excerpt, printable};
 
 /// What to say where two numbers of values meet and nobody has decided.
-pub(super) const FLAGS: &str = "bring both to one dimension with --dimension N --resize pca, truncate or pad (a list, such as pca,pad, says what becomes of longer and of shorter ones), or convert the dumps into two datasets";
+pub(super) const FLAGS: &str = "bring both to one dimension with --dimension N --resize pca, truncate or pad (a list, such as pca,pad, says what becomes of longer and of shorter ones), or make a dataset of each collection with --per-collection OUT_DIR";
 
 /// All that is resized in a run.
 #[derive(Debug)]

@@ -97,19 +97,16 @@ impl Vectors {
             }
             mains.push(own.clone().map(|name| (name, met)));
         }
-        let (mut layout, by) = match (main, first) {
-            (Some(main), Some((.., kind))) => {
-                let dimension = to.or(kind.dimension()).unwrap_or(1);
-                if dimension > 1 << 20 {
-                    return Err(Error::new(format!("the vectors have {dimension} dimensions, more than 2^20")));
-                }
-                let others = self.others(&main, &names);
-                (Layout { main: Some(main).filter(|n| n != DEFAULT), dimension, ..Layout::default() }, format!("{by}{others}"))
+        let (mut layout, by) = if let (Some(main), Some((.., kind))) = (main, first) {
+            let dimension = to.or(kind.dimension()).unwrap_or(1);
+            if dimension > 1 << 20 {
+                return Err(Error::new(format!("the vectors have {dimension} dimensions, more than 2^20")));
             }
-            _ => {
-                notes.push("no record has a dense vector: the column vector has dimension 1 and holds only the NaN placeholder".to_owned());
-                (Layout { main: None, dimension: 1, ..Layout::default() }, by)
-            }
+            let others = self.others(&main, &names);
+            (Layout { main: Some(main).filter(|n| n != DEFAULT), dimension, ..Layout::default() }, format!("{by}{others}"))
+        } else {
+            notes.push("no record has a dense vector: the column vector has dimension 1 and holds only the NaN placeholder".to_owned());
+            (Layout { main: None, dimension: 1, ..Layout::default() }, by)
         };
         for d in &decided {
             layout.add(&d.name, d.kind);

@@ -187,6 +187,11 @@ fn contextframe_sees_the_history_of_imports() {
 }
 
 #[test]
+fn recall_and_comparisons_are_what_numpy_says() {
+    script("check_searches.py");
+}
+
+#[test]
 fn metadata_comes_back_digit_by_digit() {
     script("check_metadata_back.py");
 }

@@ -75,6 +75,7 @@ fn help_reads_well() {
         ("help-convert", &["convert", "--help"]),
         ("help-inspect", &["inspect", "--help"]),
         ("help-index", &["index", "--help"]),
+        ("help-report", &["report", "--help"]),
         ("help-formats", &["formats", "--help"]),
         ("formats", &["formats"]),
     ] {

@@ -43,7 +43,7 @@ fn search(engine: &Engine, opened: &Opened, query: &[f32], metric: Metric) -> Ve
 }
 
 fn models(engine: &Arc<Engine>, opened: &Opened, metric: Metric, bits: usize) -> (Arc<Models>, Choice) {
-    let wishes = Wishes { partitions: Some(4), sub_vectors: Some(8), bits: Some(bits), memory: None };
+    let wishes = Wishes { partitions: Some(4), sub_vectors: Some(8), bits: Some(bits), ..Wishes::default() };
     let choice = choose(IndexKind::IvfPq, wishes, ROWS as u64, DIMENSION).unwrap();
     let survey = survey(engine, opened, DIMENSION, 3000, metric == Metric::Cosine).unwrap();
     (Arc::new(train(survey.sample, &choice, metric)), choice)
