@@ -50,7 +50,7 @@ def main():
                 part = vectors[start:start + STEP]
                 ids = pa.array([str(i) for i in range(start, start + len(part))])
                 out.write_table(pa.table({"id": ids, "vector": column(part)}))
-        subprocess.run([options.binary, "convert", dump, name, "--from", "pinecone", "--index", "ivf_pq", "--sub-vectors", "16", "--metric", "cosine"],
+        subprocess.run([options.binary, "convert", dump, name, "--index", "ivf_pq", "--sub-vectors", "16", "--metric", "cosine"],
                        cwd=options.folder, check=True, stdout=subprocess.DEVNULL)
         dump.unlink()
     pq.write_table(pa.table({"vector": column(queries)}), options.folder / "brute-queries.parquet")
