@@ -438,7 +438,8 @@ fn metric(asked: Option<Metric>, told: &BTreeMap<&'static str, String>) -> Resul
     match (told.next(), told.next()) {
         (None, _) => Ok((Metric::Cosine, "assumed: the dump does not say, --metric sets it".to_owned())),
         (Some((name, by)), None) => Ok((Metric::parse(name).unwrap_or(Metric::Cosine), by.clone())),
-        (Some((_, one)), Some((_, other))) => Err(Error::new(format!("the dumps have different metrics: {one}; {other}")).help("choose one with --metric, or make a dataset of each collection with --per-collection OUT_DIR")),
+        (Some((_, one)), Some((_, other))) => Err(Error::new(format!("the dumps have different metrics: {one}; {other}"))
+            .help("choose one with --metric, or make a dataset of each collection with --per-collection OUT_DIR")),
     }
 }
 
