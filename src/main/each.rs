@@ -179,9 +179,10 @@ impl Journal {
         let whole: Vec<Value> = text.split_inclusive('\n').filter(|l| l.ends_with('\n')).filter_map(|l| serde_json::from_str(l).ok()).collect();
         match whole.first() {
             Some(before) if *before == first => Ok(Self { path, done: whole, resumed: true }),
-            Some(_) => Err(Error::new(format!("{}: another command was interrupted here", printable(&folder.display().to_string())))
+            // Where it has made nothing, there is nothing to go on from: a flag was corrected.
+            Some(_) if whole.len() > 1 => Err(Error::new(format!("{}: another command was interrupted here", printable(&folder.display().to_string())))
                 .help("give that command again, begin anew with --restart --overwrite, or choose another folder")),
-            None => {
+            _ => {
                 if let Some(there) = all.iter().find(|each| !convert.overwrite && each.dataset.symlink_metadata().is_ok()) {
                     let _ = fs::remove_dir(scratch(folder));
                     return Err(Error::new(format!("{}: already exists", printable(&there.dataset.display().to_string())))
